@@ -1,0 +1,70 @@
+/**
+ * What an event says, once for the toast and once for a screen reader.
+ */
+
+import type { TranslationBundle } from '@jupyterlab/translation';
+
+import type { CourseEvent } from '../events';
+import type { Completion, TestState } from '../state';
+
+/** Lab cuts a toast's text at 140 characters; we cut at a word and say that something is missing. */
+const LONGEST = 138;
+
+export function shorten(words: string, longest = LONGEST): string {
+  const line = words.replace(/\s+/g, ' ').trim();
+  if (line.length <= longest) {
+    return line;
+  }
+  const cut = line.slice(0, longest - 1);
+  const space = cut.lastIndexOf(' ');
+  return `${space > longest / 2 ? cut.slice(0, space) : cut}…`;
+}
+
+/** Whether the check an event reports passed altogether. */
+export function allPassed(event: CourseEvent): boolean {
+  return event.kind === 'checked' && event.total > 0 && event.passed >= event.total;
+}
+
+/** The sentence of an event; empty for events that say nothing by themselves. */
+export function sentence(event: CourseEvent, trans: TranslationBundle): string {
+  const title = event.title || event.module || event.milestone;
+  switch (event.kind) {
+    case 'checked': {
+      const counts = [String(event.passed), String(event.total), title] as const;
+      const line = allPassed(event)
+        ? trans.__('%1 of %2 tests passed in %3', ...counts)
+        : trans.__('%1 of %2 tests pass in %3', ...counts);
+      return event.message && !allPassed(event) ? `${line}. ${event.message}` : line;
+    }
+    case 'refused': {
+      const line = trans.__('%1 was not exported', title);
+      return [`${line}.`, event.message, event.remedy].filter(Boolean).join(' ');
+    }
+    case 'unlocked':
+      return trans.__('Milestone unlocked: %1', title);
+    case 'checking':
+    case 'state':
+    case 'milestone':
+      return '';
+  }
+}
+
+/** The event that a completion amounts to, for when the event itself did not arrive. */
+export function eventOf(workspace: string, completion: Completion, notebook: string): CourseEvent {
+  const failed: TestState | undefined = completion.tests.find(test => !test.passed);
+  return {
+    workspace,
+    sequence: 0,
+    kind: completion.refused ? 'refused' : 'checked',
+    module: completion.module,
+    title: completion.title,
+    passed: completion.passed,
+    total: completion.total,
+    message: completion.refused || failed?.message || '',
+    remedy: completion.remedy,
+    cell: completion.cell_id || failed?.cell_id || '',
+    notebook,
+    milestone: '',
+    seconds: completion.seconds
+  };
+}

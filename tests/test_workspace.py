@@ -1,0 +1,127 @@
+"""Course folders: made, found, moved, never overwritten."""
+
+from __future__ import annotations
+
+import ast
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tinytorch_milestones.catalog import load
+from tinytorch_milestones.catalog.tasks import (
+    hash_code,
+    read_notebook,
+    read_tasks,
+    strip_solutions,
+    tasks_of,
+)
+from tinytorch_milestones.errors import FolderNotEmpty, NoWorkspace, WorkspaceError
+from tinytorch_milestones.tracker import Tracker
+from tinytorch_milestones.workspace import find, master_notebook, shipped_root
+
+WRITTEN = [module for module in load().modules if not module.coming]
+
+
+def test_a_course_has_everything_and_no_solution(course: Tracker) -> None:
+    root = course.workspace.root
+    for module in WRITTEN:
+        notebook = read_notebook(course.workspace.notebook(module))
+        text = json.dumps(notebook)
+        assert "BEGIN SOLUTION" not in text
+        for task in tasks_of(notebook):
+            assert f'raise NotImplementedError(\\"{task.id}: ' in text
+    assert (root / "tinytorch" / "__init__.py").is_file()
+    assert not list((root / "tinytorch").rglob("tensor.py"))
+    assert (root / "notebooks" / "start_here.ipynb").is_file()
+
+
+def test_stubs_are_valid_python(course: Tracker) -> None:
+    for module in WRITTEN:
+        for cell in read_notebook(course.workspace.notebook(module))["cells"]:
+            if "task" in cell["metadata"].get("tinytorch", {}):
+                ast.parse("".join(cell["source"]))
+
+
+def test_solve_fills_in_up_to_the_module(make_course: Callable[..., Tracker]) -> None:
+    workspace = make_course(solve="02").workspace
+    for module in WRITTEN:
+        solved = "BEGIN SOLUTION" in workspace.notebook(module).read_text()
+        assert solved == (int(module.number) <= 2)
+
+
+def test_found_from_any_folder_inside(course: Tracker) -> None:
+    for folder in ("", "modules", "tinytorch/core", ".tito"):
+        assert find(course.workspace.root / folder).root == course.workspace.root
+
+
+def test_no_course_says_where_it_looked(tmp_path: Path) -> None:
+    with pytest.raises(NoWorkspace) as caught:
+        find(tmp_path)
+    assert str(tmp_path) in caught.value.message
+    assert "tito init" in caught.value.remedy
+
+
+def test_a_folder_with_anything_in_it_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "thesis.txt").write_text("mine")
+    with pytest.raises(FolderNotEmpty):
+        Tracker.create(tmp_path)
+    assert [p.name for p in tmp_path.iterdir()] == ["thesis.txt"]
+
+
+def test_names_are_written_as_toml(make_course: Callable[..., Tracker], tmp_path: Path) -> None:
+    name = 'Ada "the\\ countess"\nof [Lovelace]'
+    tracker = Tracker.create(tmp_path / "quoted", name=name)
+    assert tracker.workspace.student == name.replace("\n", " ")
+
+
+def test_a_broken_pyproject_is_named(course: Tracker) -> None:
+    path = course.workspace.root / "pyproject.toml"
+    path.write_text(path.read_text() + "\n[tool.tinytorch")
+    with pytest.raises(WorkspaceError, match=r"pyproject\.toml is not valid TOML"):
+        find(course.workspace.root)
+
+
+def test_a_moved_course_works_and_must_be_trusted_again(course: Tracker) -> None:
+    assert course.trusted
+    moved = course.workspace.root.rename(course.workspace.root.with_name("moved"))
+    tracker = Tracker.open(moved)
+    assert not tracker.trusted
+    assert tracker.reconcile() == []
+    assert tracker.next_step().kind == "trust"
+    tracker.trust()
+    assert tracker.next_step().kind == "module"
+
+
+def test_a_course_from_elsewhere_is_not_trusted_whatever_it_says(
+    course: Tracker, own_home: Path
+) -> None:
+    (own_home / "trusted.json").unlink()
+    assert not Tracker.open(course.workspace.root).trusted
+
+
+def test_reset_keeps_what_was_there(course: Tracker) -> None:
+    module = course.module("01")
+    path = course.workspace.notebook(module)
+    path.write_text("my work")
+    fresh, kept = course.reset_module("01")
+    assert kept is not None
+    assert kept.read_text() == "my work"
+    assert hash_code(read_notebook(fresh)) == hash_code(
+        strip_solutions(read_notebook(master_notebook(module)))
+    )
+
+
+def test_the_repository_is_a_course_that_cannot_be_reset() -> None:
+    tracker = Tracker(find(shipped_root()))
+    assert tracker.trusted
+    with pytest.raises(WorkspaceError, match="only source"):
+        tracker.reset_module("01")
+
+
+def test_a_file_that_is_no_notebook_is_named(course: Tracker) -> None:
+    path = course.workspace.notebook(course.module("01"))
+    path.write_text("{")
+    with pytest.raises(WorkspaceError, match=r"01_tensor\.ipynb is not a notebook"):
+        read_tasks(path)

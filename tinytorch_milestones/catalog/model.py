@@ -1,0 +1,108 @@
+"""What the catalog holds: modules, checkpoints, milestones with their parts and gates, tracks."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+Comparison = Literal[">=", "<=", ">", "<", "within"]
+
+
+class Module(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One notebook of the curriculum."""
+
+    id: str  # "01_tensor": also the notebook's file name
+    title: str
+    question: str  # the question the notebook answers
+    exports: str  # package file below tinytorch/, "core/tensor.py"
+    public: tuple[str, ...]  # names that `tinytorch` offers
+    coming: bool = False  # named in the curriculum, notebook not written yet
+
+    @property
+    def number(self) -> str:
+        return self.id[:2]
+
+    @property
+    def target(self) -> str:
+        """The export target as nbdev's `default_exp` writes it, `core.tensor`."""
+        return self.exports.removesuffix(".py").replace("/", ".")
+
+
+class Checkpoint(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An independent test of one capability of the exported package."""
+
+    id: str  # "01"
+    title: str
+    capability: str  # "I can ..."
+    needs: tuple[str, ...]  # module numbers
+    coming: bool = False
+
+
+class Gate(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One named criterion on a run's evidence.
+
+    `metric` names a value in the evidence. `within` asks required <= value <= upper.
+    `hint` is shown when the gate fails and `module` is the module it points to (may be "").
+    `correct` and `broken` record what correct and sabotaged code scored when it was calibrated.
+    """
+
+    id: str
+    title: str
+    metric: str
+    comparison: Comparison
+    required: float
+    hint: str
+    upper: float | None = None
+    unit: Literal["", "%", "x", "s"] = ""
+    module: str = ""
+    correct: str = ""
+    broken: str = ""
+
+
+class Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One act of a milestone."""
+
+    id: str
+    title: str
+    story: str  # one or two sentences: what is about to happen and what to look at
+    needs: tuple[str, ...]  # module numbers
+    recipe: str = ""  # "perceptron:trained", a generator function in training/
+    settings: dict[str, int | float | str] = {}
+    gates: tuple[Gate, ...] = ()
+    score: str = "accuracy"  # the metric kept as best score
+    chance: float | None = None  # accuracy of guessing, drawn as a line
+    coming: bool = False
+
+
+class Milestone(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A famous result, recreated by the student's own code."""
+
+    id: str
+    number: str
+    year: int
+    title: str
+    headline: str  # what it does in plain words
+    people: str
+    story: str  # a paragraph of history
+    changed: str  # what this changed, shown after the win
+    parts: tuple[Part, ...]
+    aliases: tuple[str, ...] = ()
+    notebook: str = ""  # below notebooks/
+    checkpoints: tuple[str, ...] = ()
+    badge: str = ""
+    coming: bool = False
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """Module numbers of all parts, in order."""
+        return tuple(sorted({number for part in self.parts for number in part.needs}))
+
+
+class Track(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An ordered list of milestones."""
+
+    id: str
+    title: str
+    description: str
+    milestones: tuple[Milestone, ...]

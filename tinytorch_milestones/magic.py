@@ -1,0 +1,239 @@
+"""`%milestone`, `%%milestone`, `%hint` and `%%after`: the course inside a notebook.
+
+Loading this costs nothing that a module notebook would notice: the tracker, matplotlib and numpy
+come in when a command needs them. What goes wrong is said in a few calm lines instead of a
+traceback, and still fails the cell, so that "Run All" stops there.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tinytorch_milestones.magic_line import COMMANDS, Command, complete, parse
+from tinytorch_milestones.errors import NoWorkspace, TinyTorchError, UnknownName
+
+if TYPE_CHECKING:
+    from tinytorch_milestones.tracker import Tracker
+
+
+class CourseMessage(Exception):
+    """A problem said in plain lines; IPython shows it without a traceback."""
+
+    def _render_traceback_(self) -> list[str]:
+        return str(self).splitlines()
+
+
+class CourseMagics:
+    """The magics of one IPython shell."""
+
+    def __init__(self, shell: Any) -> None:
+        self.shell = shell
+        # a cell may change the folder later; the course is the one the notebook was opened in
+        self.folder = Path.cwd()
+        self._hints_shown: dict[str, int] = {}
+
+    def milestone(self, line: str, cell: str | None = None) -> None:
+        """Run, look up and check milestones; `%milestone help` lists what it can do."""
+        with _calm():
+            chosen = parse(line, cell is not None)
+            if chosen.name == "help":
+                print(_usage())
+                return
+            getattr(self, f"_{chosen.name}")(chosen, cell)
+
+    def hint(self, line: str) -> None:
+        """`%hint 01.matmul` shows the first hint for a task; again, the next one."""
+        with _calm():
+            task = line.strip()
+            if not task:
+                raise TinyTorchError("A hint for which task?", "For example: %hint 01.matmul")
+            shown = self._hints_shown.get(task, 0)
+            text, number, total = self._tracker().hint(task, shown)
+            self._hints_shown[task] = number
+            from tinytorch_milestones.widgets.listing import show_hint
+
+            show_hint(task, text, number, total)
+
+    def after(self, line: str, cell: str) -> None:
+        """Run the cell once the checks of all named tasks have passed in this kernel."""
+        from tinytorch_milestones.checks import passed
+
+        with _calm():
+            tasks = line.replace(",", " ").split()
+            if not tasks:
+                raise TinyTorchError(
+                    "%%after needs the tasks to wait for.", "For example: %%after 01.matmul"
+                )
+        waiting = [task for task in tasks if not passed(task)]
+        if waiting:
+            print(f"This cell waits for {_listed(waiting)}.")
+            return
+        # the cell is in the history already, as it was typed
+        result = self.shell.run_cell(cell, store_history=False)
+        if not result.success:
+            raise CellFailed
+
+    # what %milestone can do, one method a command
+
+    def _next(self, chosen: Command, cell: str | None) -> None:
+        from tinytorch_milestones.widgets.listing import show_next
+
+        show_next(self._tracker().next_step())
+
+    def _list(self, chosen: Command, cell: str | None) -> None:
+        from tinytorch_milestones.widgets.listing import show_list
+
+        show_list(self._tracker().state())
+
+    def _info(self, chosen: Command, cell: str | None) -> None:
+        from tinytorch_milestones.widgets.listing import show_info
+
+        tracker = self._tracker()
+        milestone = tracker.milestone(chosen.word(0, "milestone"))
+        show_info(next(m for m in tracker.state().milestones if m.id == milestone.id))
+
+    def _status(self, chosen: Command, cell: str | None) -> None:
+        from tinytorch_milestones.widgets.listing import show_status
+
+        show_status(self._tracker().state(), detailed=chosen.flag("detailed"))
+
+    def _run(self, chosen: Command, cell: str | None) -> None:
+        self._watch(chosen, cell, demo=False)
+
+    def _demo(self, chosen: Command, cell: str | None) -> None:
+        self._watch(chosen, cell, demo=True)
+
+    def _watch(self, chosen: Command, cell: str | None, *, demo: bool) -> None:
+        from tinytorch_milestones.widgets import Dashboard
+
+        tracker = self._tracker()
+        milestone = tracker.milestone(chosen.word(0, "milestone"))
+        dashboard = Dashboard(fast=self._unwatched(chosen))
+        try:
+            report = tracker.run_milestone(
+                milestone.id,
+                part=chosen.part,
+                observer=dashboard,
+                overrides=chosen.overrides,
+                cell=cell,
+                names=None if cell is None else self._names(),
+                quick=chosen.flag("quick"),
+                skip_checks=chosen.flag("skip-checks"),
+                demo=demo,
+                in_child=False,
+            )
+            dashboard.conclude(milestone, report)
+        except KeyboardInterrupt:
+            # a second click on Stop while the first was being dealt with
+            print("Stopped.")
+
+    def _test(self, chosen: Command, cell: str | None) -> None:
+        from tinytorch_milestones.widgets.listing import show_test
+
+        tracker = self._tracker()
+        milestone = tracker.milestone(chosen.word(0, "milestone"))
+        report = tracker.run_milestone(
+            milestone.id, part=chosen.part, overrides=chosen.overrides, quick=chosen.flag("quick")
+        )
+        show_test(milestone, report)
+
+    def _check(self, chosen: Command, cell: str | None) -> None:
+        from tinytorch_milestones.widgets.listing import show_completion
+
+        tracker = self._tracker()
+        name = chosen.words[0] if chosen.words else self._this_module(tracker)
+        show_completion(tracker.complete_module(name))
+
+    # where we are
+
+    def _tracker(self) -> Tracker:
+        try:
+            from tinytorch_milestones.tracker import Tracker
+        except ImportError as error:
+            raise TinyTorchError(
+                f"The milestones are not available: {error}.",
+                "Module notebooks work without them. Install tinytorch-milestones again.",
+            ) from error
+        try:
+            return Tracker.open(self.folder)
+        except NoWorkspace:
+            if Path.cwd() == self.folder:
+                raise
+            return Tracker.open(Path.cwd())
+
+    def _this_module(self, tracker: Tracker) -> str:
+        # jupyter_server tells a kernel which notebook it belongs to
+        notebook = Path(os.environ.get("JPY_SESSION_NAME", ""))
+        if notebook.suffix == ".ipynb":
+            try:
+                return tracker.module(notebook.stem).id
+            except UnknownName:
+                pass
+        raise TinyTorchError(
+            "This notebook is not a module, so say which one to check.",
+            "For example: %milestone check 01",
+        )
+
+    def _names(self) -> dict[str, object]:
+        return {
+            name: value
+            for name, value in self.shell.user_ns.items()
+            if not name.startswith("_") and name not in ("In", "Out", "exit", "quit", "get_ipython")
+        }
+
+    def _unwatched(self, chosen: Command) -> bool:
+        # only a kernel has someone watching; a script or a terminal has not
+        return (
+            chosen.flag("fast")
+            or os.environ.get("TINYTORCH_FAST", "") not in ("", "0")
+            or not hasattr(self.shell, "kernel")
+        )
+
+    def complete(self, shell: Any, event: Any) -> list[str]:
+        """Tab completion after `%milestone`, `%%milestone`, `%hint` and `%%after`."""
+        try:
+            tracker = self._tracker()
+        except TinyTorchError:
+            return []
+        return complete(tracker, event.line, event.symbol)
+
+
+class CellFailed(Exception):
+    """The cell below `%%after` failed; its own message stands above already."""
+
+    def _render_traceback_(self) -> list[str]:
+        return ["The cell stopped at the error above."]
+
+
+class _calm:
+    """Turn an error meant for the user into lines without a traceback."""
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, TinyTorchError):
+            raise CourseMessage(str(error)) from None
+
+
+def _usage() -> str:
+    width = max(len(command.usage) for command in COMMANDS)
+    return "\n".join(f"%milestone {c.usage:<{width}}  {c.help}" for c in COMMANDS)
+
+
+def _listed(words: list[str]) -> str:
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
+
+
+def load_ipython_extension(shell: Any) -> None:
+    """Register the magics and their completion."""
+    magics = CourseMagics(shell)
+    register: Callable[..., None] = shell.register_magic_function
+    register(magics.milestone, "line_cell", "milestone")
+    register(magics.hint, "line", "hint")
+    register(magics.after, "cell", "after")
+    for name in ("%milestone", "%%milestone", "%hint", "%%after"):
+        shell.set_hook("complete_command", magics.complete, str_key=name)

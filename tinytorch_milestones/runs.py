@@ -1,0 +1,119 @@
+"""Run a milestone: which parts, in which order, and what they add up to."""
+
+from __future__ import annotations
+
+from tinytorch_milestones import __version__
+from tinytorch_milestones.catalog import Catalog, Milestone, Part
+from tinytorch_milestones.errors import Locked
+from tinytorch_milestones.part_run import Observer, PartRun, Request, Run
+from tinytorch_milestones.progress import Progress, now
+from tinytorch_milestones.records import Receipt
+from tinytorch_milestones.standing import Standing
+from tinytorch_milestones.state import PartReport, RunReport
+from tinytorch_milestones.training.implementation import Implementation
+from tinytorch_milestones.training.steps import Step
+from tinytorch_milestones.workspace import Workspace
+
+
+class _Silent:
+    def started(self, milestone: Milestone, part: Part, run: Run) -> None:
+        pass
+
+    def stepped(self, step: Step, run: Run) -> None:
+        pass
+
+    def finished(self, report: PartReport, run: Run) -> None:
+        pass
+
+
+def run_milestone(
+    workspace: Workspace,
+    catalog: Catalog,
+    progress: Progress,
+    milestone: Milestone,
+    request: Request,
+    observer: Observer | None = None,
+) -> RunReport:
+    """Run the parts that are asked for, in order, until one does not pass.
+
+    Credit needs the student's own code, complete modules, and every gate. Raises `Locked` when
+    modules are missing and neither `demo` nor `skip_checks` was asked for.
+    """
+    standing = Standing(catalog, workspace, progress)
+    parts = _choose(standing, milestone, request)
+    implementation = (
+        Implementation.reference() if request.demo else Implementation.student(workspace.root)
+    )
+    report = RunReport(
+        milestone=milestone.id,
+        title=milestone.title,
+        parts=[],
+        complete=False,
+        newly_complete=False,
+    )
+    for part in parts:
+        done = PartRun(workspace, progress, standing, milestone, part, implementation, request)
+        report.parts.append(done.go(observer or _Silent()))
+        if not report.parts[-1].passed:
+            break
+    _conclude(workspace, catalog, progress, milestone, report)
+    return report
+
+
+def _choose(standing: Standing, milestone: Milestone, request: Request) -> list[Part]:
+    written = [part for part in milestone.parts if not part.coming]
+    if request.part is not None:
+        part = standing.catalog.part(milestone, request.part)
+        if part.coming:
+            raise Locked(
+                f"{milestone.title}: {part.title}",
+                standing.missing(part.needs) or ["an update of this course"],
+                "It is being written.",
+            )
+        written = [part]
+    if request.demo or request.skip_checks:
+        if not written:
+            raise Locked(milestone.title, ["an update of this course"], "It is being written.")
+        return written
+    ready = [part for part in written if not standing.missing(part.needs)]
+    if not ready:
+        needs = written[0].needs if written else milestone.needs
+        missing = standing.missing(needs)
+        raise Locked(
+            milestone.title,
+            missing or ["an update of this course"],
+            f"Complete {', '.join(missing)} first; `%milestone demo {milestone.id}` or "
+            f"`tito milestone demo {milestone.id}` shows it with the reference code.",
+        )
+    return ready
+
+
+def _conclude(
+    workspace: Workspace,
+    catalog: Catalog,
+    progress: Progress,
+    milestone: Milestone,
+    report: RunReport,
+) -> None:
+    standing = Standing(catalog, workspace, progress)
+    report.complete = standing.milestone_receipt(milestone) is not None
+    earned = any(part.credited for part in report.parts)
+    if earned and not report.complete and standing.all_parts_complete(milestone):
+        receipts = [r for r in standing.receipts if r.what.startswith(f"{milestone.id}/")]
+        report.newly_complete = progress.add_receipt(
+            Receipt(
+                kind="milestone",
+                what=milestone.id,
+                created=now(),
+                hashes={r.what: r.key for r in receipts},
+                evidence={"parts": [r.what for r in receipts]},
+                student=workspace.student,
+                product=__version__,
+            )
+        )
+        report.complete = True
+    if report.complete:
+        report.changed_history, report.badge = milestone.changed, milestone.badge
+
+
+__all__ = ["Observer", "Request", "Run", "run_milestone"]

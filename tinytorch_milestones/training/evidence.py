@@ -1,0 +1,140 @@
+"""`Evidence`: everything a run measured, folded step by step."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any, TypeVar
+
+import msgspec
+
+from tinytorch_milestones.training.steps import Step
+
+STORED_VALUES = 400
+_Value = TypeVar("_Value")
+
+
+class ParameterRecord(msgspec.Struct):
+    """What happened to one parameter: norms over all its values."""
+
+    update: float = 0.0  # of the last update
+    largest: float = 0.0  # of the largest update
+    change: float = 0.0  # distance from where it started
+    updates: int = 0  # updates that were not zero
+
+
+class Evidence:
+    """Folds steps; gates are judged on `metrics`.
+
+    `metrics` always has, once measured: `loss` (mean of the last steps), `first_loss`,
+    `loss_drop` (share of the first loss that is gone), `accuracy`, `best_accuracy`,
+    `parameters_moved` (share of parameters that got an update and changed), and whatever metrics
+    the steps carried. Fractions, not percent.
+    """
+
+    def __init__(self) -> None:
+        self.metrics: dict[str, float] = {}
+        self.losses: list[float] = []
+        self.accuracies: list[tuple[int, float]] = []
+        self.parameters: dict[str, ParameterRecord] = {}
+        self.seconds = 0.0
+        self.samples = 0
+        self.steps = 0  # number of the last step
+        self.planned = 0  # steps there will be if nothing stops early
+        self.epoch = 0
+        self.epochs = 0
+        self._recent_loss = 0.0
+        self._pace = 0.0  # seconds a step, recent ones weighing more
+
+    def fold(self, step: Step) -> None:
+        """Take in one step. Costs a few microseconds."""
+        self.steps, self.planned = step.step, step.steps
+        self.epoch, self.epochs = step.epoch, step.epochs
+        self.seconds += step.seconds
+        self.samples += step.samples
+        weight = max(0.05, 1.0 / (len(self.losses) + 1))
+        self._pace += weight * (step.seconds - self._pace)
+        self._fold_loss(step.loss)
+        metrics = self.metrics
+        if step.accuracy is not None:
+            self.accuracies.append((step.step, step.accuracy))
+            metrics["accuracy"] = step.accuracy
+            metrics["best_accuracy"] = max(step.accuracy, metrics.get("best_accuracy", 0.0))
+        if step.parameters:
+            self._fold_parameters(step.parameters)
+        if step.metrics:
+            metrics.update(step.metrics)
+
+    def _fold_loss(self, loss: float) -> None:
+        losses = self.losses
+        losses.append(loss)
+        # the mean of the last twentieth, at most 20 steps, so that one lucky batch proves nothing
+        window = min(20, max(1, len(losses) // 20))
+        recent = math.fsum(losses[-window:]) / window
+        first = losses[0]
+        self.metrics["first_loss"] = first
+        self.metrics["loss"] = recent
+        self.metrics["loss_drop"] = 1.0 - recent / first if first > 0 else 0.0
+
+    def _fold_parameters(self, parameters: dict[str, tuple[float, float]]) -> None:
+        for name, (update, change) in parameters.items():
+            record = self.parameters.get(name)
+            if record is None:
+                record = self.parameters[name] = ParameterRecord()
+            record.update, record.change = update, change
+            if update > 0.0:
+                record.updates += 1
+                record.largest = max(record.largest, update)
+        moved = sum(1 for r in self.parameters.values() if r.updates and r.change > 0.0)
+        self.metrics["parameters_moved"] = moved / len(self.parameters)
+
+    @property
+    def samples_per_second(self) -> float:
+        """Examples per second of training, 0.0 before anything was measured."""
+        return self.samples / self.seconds if self.seconds > 0 else 0.0
+
+    def seconds_left(self, steps: int | None = None) -> float | None:
+        """Seconds of training until `steps` (default: all that were announced) are done.
+
+        None before the first step. An upper bound where a run stops early.
+        """
+        if not self.losses:
+            return None
+        return max(0, (steps or self.planned) - self.steps) * self._pace
+
+    def summary(self) -> dict[str, Any]:
+        """What is worth keeping, JSON-able: no value is infinite or not a number."""
+        return {
+            "steps": self.steps,
+            "planned_steps": self.planned,
+            "epoch": self.epoch,
+            "samples": self.samples,
+            "seconds": _finite(self.seconds),
+            "samples_per_second": _finite(self.samples_per_second),
+            "metrics": {name: _finite(value) for name, value in sorted(self.metrics.items())},
+            "losses": [_finite(value) for value in thin(self.losses)],
+            "accuracies": [[step, _finite(value)] for step, value in thin(self.accuracies)],
+            "parameters": {
+                name: {
+                    "update": _finite(record.update),
+                    "largest": _finite(record.largest),
+                    "change": _finite(record.change),
+                    "updates": record.updates,
+                }
+                for name, record in self.parameters.items()
+            },
+        }
+
+
+def thin(values: Sequence[_Value], limit: int = STORED_VALUES) -> list[_Value]:
+    """At most `limit` of the values, evenly spaced, the first and the last among them."""
+    count = len(values)
+    if count <= limit:
+        return list(values)
+    if limit < 2:
+        return list(values[-1:]) if limit == 1 else []
+    return [values[round(i * (count - 1) / (limit - 1))] for i in range(limit)]
+
+
+def _finite(value: float) -> float | None:
+    return float(value) if math.isfinite(value) else None

@@ -1,0 +1,41 @@
+"""`Step`: what a recipe yields for every update, and what a dashboard can draw of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+
+class Step(msgspec.Struct, kw_only=True):
+    """One optimizer step of a recipe.
+
+    A recipe is a generator of steps, so that a notebook, a terminal, a test and a grader drive
+    the same one; stopping a run is closing its generator.
+    """
+
+    epoch: int  # from 1
+    epochs: int
+    step: int  # from 1, over the whole part
+    steps: int  # how many there will be if nothing stops early
+    loss: float
+    accuracy: float | None = None  # on held-out data, 0..1, when it was just measured
+    samples: int = 0  # examples processed by this step
+    seconds: float = 0.0  # time the recipe took for it, set by whoever drives the recipe
+    # values for gates, merged into the evidence (the last one of a name counts)
+    metrics: dict[str, float] = {}
+    # per parameter: (norm of its gradient or update, norm of its change since the start)
+    parameters: dict[str, tuple[float, float]] = {}
+    # a short line about what just happened, for the terminal and the dashboard
+    note: str = ""
+    # makes the picture of this moment; called only when someone draws. Never sent between
+    # processes. Returns a plain dict, see VIEWS.
+    view: Callable[[], dict[str, Any]] | None = None
+
+
+VIEWS = {
+    "boundary": "points (n,2), labels (n,), lines [(w0, w1, bias, caption)], title",
+    "images": "images (n,h,w) 0..1, guesses [str], truths [str], weights (h,w) or None, title",
+    "table": "rows [[str]], columns [str], title",
+}

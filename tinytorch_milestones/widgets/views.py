@@ -1,0 +1,298 @@
+"""The right-hand panel: what the network sees and says at this moment.
+
+One class a kind of view. Each makes its artists once and then only moves them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap, to_rgb
+from matplotlib.lines import Line2D
+
+from tinytorch_milestones.widgets.theme import Theme
+
+_TRAIL = 5  # earlier positions of a decision line that stay visible
+_GRID = 48
+
+
+class View(Protocol):
+    """Draws one kind of view into its axes."""
+
+    def __init__(self, axes: Axes, theme: Theme) -> None: ...
+
+    def update(self, picture: dict[str, Any]) -> None:
+        """Show `picture`, a dict as `training.steps.VIEWS` describes it."""
+
+
+class Boundary:
+    """Two clouds of points and the lines that divide them, with a trail of where one was."""
+
+    def __init__(self, axes: Axes, theme: Theme) -> None:
+        self.axes, self.theme = axes, theme
+        self._lines: list[Line2D] = []
+        self._captions: list[Any] = []
+        self._trail: list[Line2D] = []
+        self._positions: list[tuple[float, float, float]] = []
+        self._shade: Any = None
+        self._ready = False
+
+    def update(self, picture: dict[str, Any]) -> None:
+        points = np.asarray(picture["points"], dtype=float)
+        labels = np.asarray(picture["labels"]).ravel() > 0.5
+        lines = [(float(a), float(b), float(c), str(t)) for a, b, c, t in picture["lines"]]
+        if not self._ready:
+            self._prepare(points, labels, len(lines))
+        self._move(lines)
+
+    def _prepare(self, points: Any, labels: Any, count: int) -> None:
+        axes, theme = self.axes, self.theme
+        low, high = points.min(axis=0), points.max(axis=0)
+        middle = (low + high) / 2
+        # the same scale on both axes, so that a line stands as steep as its weights say
+        reach = 0.62 * max(float((high - low).max()), 1e-6)
+        axes.set_xlim(middle[0] - 1.45 * reach, middle[0] + 1.45 * reach)
+        axes.set_ylim(middle[1] - reach, middle[1] + reach)
+        size = 14 if len(points) > 40 else 46
+        for chosen, marker, colour in ((~labels, "o", theme.first), (labels, "s", theme.second)):
+            axes.scatter(
+                points[chosen, 0],
+                points[chosen, 1],
+                s=size,
+                marker=marker,
+                facecolors=colour,
+                edgecolors=theme.paper,
+                linewidths=0.5,
+                zorder=2,
+            )
+        for _ in range(_TRAIL if count == 1 else 0):
+            (line,) = axes.plot([], [], color=theme.muted, linewidth=0.9, zorder=3)
+            self._trail.append(line)
+        for _ in range(count):
+            (line,) = axes.plot([], [], color=theme.text, linewidth=1.8, zorder=4)
+            self._lines.append(line)
+            self._captions.append(
+                axes.text(
+                    0,
+                    0,
+                    "",
+                    color=theme.text,
+                    fontsize=8,
+                    zorder=5,
+                    clip_on=True,
+                    bbox={"facecolor": theme.paper, "edgecolor": "none", "pad": 1, "alpha": 0.75},
+                )
+            )
+        if count == 1:
+            tints = LinearSegmentedColormap.from_list("sides", [theme.first, theme.second])
+            self._shade = axes.imshow(
+                np.zeros((_GRID, _GRID)),
+                cmap=tints,
+                vmin=0,
+                vmax=1,
+                alpha=0.0,
+                extent=(*axes.get_xlim(), *axes.get_ylim()),
+                origin="lower",
+                aspect="auto",
+                zorder=0,
+            )
+        self._ready = True
+
+    def _move(self, lines: Sequence[tuple[float, float, float, str]]) -> None:
+        x0, x1 = self.axes.get_xlim()
+        y0, y1 = self.axes.get_ylim()
+        for line, words, (a, b, c, caption) in zip(
+            self._lines, self._captions, lines, strict=False
+        ):
+            ends = _clip(a, b, c, (x0, x1), (y0, y1))
+            line.set_data(*ends)
+            words.set_text(caption)
+            if len(ends[0]) == 2:
+                words.set_position((0.85 * ends[0][1] + 0.15 * ends[0][0], ends[1][1]))
+                place = 0.8 * np.array(ends)[:, 1] + 0.2 * np.array(ends)[:, 0]
+                words.set_position((float(place[0]), float(place[1])))
+        if self._shade is not None and lines:
+            a, b, c, _ = lines[0]
+            if not self._positions or self._positions[-1] != (a, b, c):
+                self._positions = [*self._positions, (a, b, c)][-_TRAIL - 1 :]
+            for age, line in enumerate(self._trail, start=2):
+                if age <= len(self._positions):
+                    line.set_data(*_clip(*self._positions[-age], (x0, x1), (y0, y1)))
+                    line.set_alpha(0.55 / (age - 0.5))
+            if a or b:
+                xs, ys = np.meshgrid(np.linspace(x0, x1, _GRID), np.linspace(y0, y1, _GRID))
+                self._shade.set_data((a * xs + b * ys + c >= 0).astype(float))
+                self._shade.set_alpha(0.13)
+
+
+def _clip(
+    a: float, b: float, c: float, xs: tuple[float, float], ys: tuple[float, float]
+) -> tuple[list[float], list[float]]:
+    """The ends of `a x + b y + c = 0` inside a box; nothing where it does not pass through."""
+    found: list[tuple[float, float]] = []
+    if b:
+        found += [(x, -(a * x + c) / b) for x in xs if ys[0] <= -(a * x + c) / b <= ys[1]]
+    if a:
+        found += [(-(b * y + c) / a, y) for y in ys if xs[0] <= -(b * y + c) / a <= xs[1]]
+    if len(found) < 2:
+        return [], []
+    found.sort()
+    return [found[0][0], found[-1][0]], [found[0][1], found[-1][1]]
+
+
+class Images:
+    """Pictures with what the network takes them for, and its weights as a picture."""
+
+    def __init__(self, axes: Axes, theme: Theme) -> None:
+        self.axes, self.theme = axes, theme
+        self._sheet: Any = None
+        self._weights: Any = None
+        self._words: list[Any] = []
+        self._columns = 0
+
+    def update(self, picture: dict[str, Any]) -> None:
+        images = np.asarray(picture["images"], dtype=float)
+        weights = picture.get("weights")
+        if self._sheet is None:
+            self._prepare(images, weights)
+        self._sheet.set_data(self._tile(images))
+        for words, guess, truth in zip(
+            self._words, picture["guesses"], picture["truths"], strict=False
+        ):
+            right = str(guess) == str(truth)
+            words.set_text(str(guess) if right else f"{guess} \u2717")
+            words.set_color(self.theme.accuracy if right else self.theme.gate)
+            words.set_fontweight("normal" if right else "bold")
+        if self._weights is not None:
+            values = np.asarray(weights, dtype=float)
+            limit = float(np.abs(values).max()) or 1.0
+            self._weights.set_data(values)
+            self._weights.set_clim(-limit, limit)
+
+    def _prepare(self, images: Any, weights: Any) -> None:
+        axes, theme = self.axes, self.theme
+        count = len(images)
+        self._columns = max(1, min(count, 4 if weights is not None else 6))
+        rows = -(-count // self._columns)
+        width = 0.62 if weights is not None else 1.0
+        sheet = axes.inset_axes((0, 0, width, 1))
+        sheet.set_axis_off()
+        axes.set_axis_off()
+        self._sheet = sheet.imshow(
+            self._tile(images), cmap=theme.ink, vmin=0, vmax=1, aspect="equal"
+        )
+        height, breadth = images.shape[1] + 4, images.shape[2] + 2
+        for i in range(count):
+            row, column = divmod(i, self._columns)
+            self._words.append(
+                sheet.text(
+                    column * breadth + images.shape[2] / 2 - 0.5,
+                    row * height + 2.6,
+                    "",
+                    ha="center",
+                    va="bottom",
+                    fontsize=8,
+                )
+            )
+        sheet.set_xlim(-1, self._columns * breadth - 1)
+        sheet.set_ylim(rows * height, -0.5)
+        if weights is not None:
+            panel = axes.inset_axes((0.68, 0.18, 0.32, 0.62))
+            panel.set_xticks([])
+            panel.set_yticks([])
+            for spine in panel.spines.values():
+                spine.set_color(theme.faint)
+            panel.set_title("weights", fontsize=8, color=theme.muted, pad=3)
+            panel.set_xlabel(
+                f"{_name(theme.first)} against, {_name(theme.second)} for",
+                fontsize=7,
+                color=theme.muted,
+                labelpad=3,
+            )
+            scale = LinearSegmentedColormap.from_list(
+                "weights", [theme.first, theme.paper, theme.second]
+            )
+            self._weights = panel.imshow(np.asarray(weights, dtype=float), cmap=scale)
+
+    def _tile(self, images: Any) -> Any:
+        count, height, width = images.shape
+        rows = -(-count // self._columns)
+        sheet = np.full((rows * (height + 4), self._columns * (width + 2)), np.nan)
+        for i, image in enumerate(images):
+            row, column = divmod(i, self._columns)
+            top, left = row * (height + 4) + 3, column * (width + 2)
+            sheet[top : top + height, left : left + width] = image
+        return np.ma.masked_invalid(sheet)
+
+
+def _name(colour: str) -> str:
+    red, _, blue = to_rgb(colour)
+    return "blue" if blue > red else "orange"
+
+
+class Table:
+    """Rows of words."""
+
+    def __init__(self, axes: Axes, theme: Theme) -> None:
+        self.axes, self.theme = axes, theme
+        self._cells: list[list[Any]] = []
+
+    def update(self, picture: dict[str, Any]) -> None:
+        rows = [[str(value) for value in row] for row in picture["rows"]]
+        if len(self._cells) != len(rows):
+            self._prepare([str(name) for name in picture["columns"]], len(rows))
+        for cells, row in zip(self._cells, rows, strict=False):
+            for cell, value in zip(cells, row, strict=False):
+                cell.set_text(value)
+
+    def _prepare(self, columns: list[str], count: int) -> None:
+        axes, theme = self.axes, self.theme
+        for row in self._cells:
+            for cell in row:
+                cell.remove()
+        axes.set_axis_off()
+        pitch = 1 / max(count + 1, 5)
+        places = [i / len(columns) for i in range(len(columns))]
+        self._cells = []
+        for row_number in range(count + 1):
+            y = 1 - (row_number + 0.5) * pitch
+            head = row_number == 0
+            row = [
+                axes.text(
+                    x,
+                    y,
+                    columns[i] if head else "",
+                    transform=axes.transAxes,
+                    fontsize=8.5,
+                    va="center",
+                    color=theme.muted if head else theme.text,
+                )
+                for i, x in enumerate(places)
+            ]
+            if not head:
+                self._cells.append(row)
+            axes.plot(
+                [0, 1],
+                [y - pitch / 2] * 2,
+                transform=axes.transAxes,
+                color=theme.faint,
+                linewidth=0.6,
+                clip_on=False,
+            )
+
+
+KINDS: dict[str, type[View]] = {"boundary": Boundary, "images": Images, "table": Table}
+
+
+def kind_of(picture: dict[str, Any]) -> str:
+    """Which kind of view a picture is: it says so, or its keys do."""
+    named = str(picture.get("kind", ""))
+    if named in KINDS:
+        return named
+    for key, kind in (("points", "boundary"), ("images", "images"), ("rows", "table")):
+        if key in picture:
+            return kind
+    return ""
