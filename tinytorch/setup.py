@@ -34,7 +34,7 @@ def versions(packages: list[str]) -> dict[str, str]:
     return found
     ### END SOLUTION
 
-# %% ../modules/00_setup.ipynb #00-at-least
+# %% ../modules/00_setup.ipynb #00-compare
 def at_least(found: str, needed: str) -> bool:
     """Whether version `found` is `needed` or newer: at_least("3.11.2", "3.9") is True.
 

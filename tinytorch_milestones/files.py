@@ -74,4 +74,4 @@ def _alive(pid: int) -> bool:
         return True
     import psutil
 
-    return psutil.pid_exists(pid)
+    return bool(psutil.pid_exists(pid))

@@ -8,12 +8,13 @@ traceback, and still fails the cell, so that "Run All" stops there.
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tinytorch_milestones.magic_line import COMMANDS, Command, complete, parse
 from tinytorch_milestones.errors import NoWorkspace, TinyTorchError, UnknownName
+from tinytorch_milestones.magic_line import COMMANDS, Command, complete, parse
 
 if TYPE_CHECKING:
     from tinytorch_milestones.tracker import Tracker
@@ -111,7 +112,7 @@ class CourseMagics:
 
         tracker = self._tracker()
         milestone = tracker.milestone(chosen.word(0, "milestone"))
-        dashboard = Dashboard(fast=self._unwatched(chosen))
+        dashboard = Dashboard(fast=_fast(chosen), modules=tracker.catalog.modules)
         try:
             report = tracker.run_milestone(
                 milestone.id,
@@ -138,7 +139,7 @@ class CourseMagics:
         report = tracker.run_milestone(
             milestone.id, part=chosen.part, overrides=chosen.overrides, quick=chosen.flag("quick")
         )
-        show_test(milestone, report)
+        show_test(milestone, report, tracker.catalog.modules)
 
     def _check(self, chosen: Command, cell: str | None) -> None:
         from tinytorch_milestones.widgets.listing import show_completion
@@ -184,14 +185,6 @@ class CourseMagics:
             if not name.startswith("_") and name not in ("In", "Out", "exit", "quit", "get_ipython")
         }
 
-    def _unwatched(self, chosen: Command) -> bool:
-        # only a kernel has someone watching; a script or a terminal has not
-        return (
-            chosen.flag("fast")
-            or os.environ.get("TINYTORCH_FAST", "") not in ("", "0")
-            or not hasattr(self.shell, "kernel")
-        )
-
     def complete(self, shell: Any, event: Any) -> list[str]:
         """Tab completion after `%milestone`, `%%milestone`, `%hint` and `%%after`."""
         try:
@@ -219,6 +212,10 @@ class _calm:
             raise CourseMessage(str(error)) from None
 
 
+def _fast(chosen: Command) -> bool:
+    return chosen.flag("fast") or os.environ.get("TINYTORCH_FAST", "") not in ("", "0")
+
+
 def _usage() -> str:
     width = max(len(command.usage) for command in COMMANDS)
     return "\n".join(f"%milestone {c.usage:<{width}}  {c.help}" for c in COMMANDS)
@@ -229,11 +226,25 @@ def _listed(words: list[str]) -> str:
 
 
 def load_ipython_extension(shell: Any) -> None:
-    """Register the magics and their completion."""
+    """Register the magics and their completion, and let the notebook import its own `tinytorch`."""
     magics = CourseMagics(shell)
+    _make_importable(magics.folder)
     register: Callable[..., None] = shell.register_magic_function
     register(magics.milestone, "line_cell", "milestone")
     register(magics.hint, "line", "hint")
     register(magics.after, "cell", "after")
     for name in ("%milestone", "%%milestone", "%hint", "%%after"):
         shell.set_hook("complete_command", magics.complete, str_key=name)
+
+
+def _make_importable(folder: Path) -> None:
+    """Put the course first on the import path: a notebook's own folder is one below it."""
+    from tinytorch_milestones.workspace import find
+
+    try:
+        root = str(find(folder).root)
+    except TinyTorchError:
+        return  # no course here; whatever needs one will say so
+    if root in sys.path:
+        sys.path.remove(root)
+    sys.path.insert(0, root)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Literal
 
 from tinytorch_milestones.catalog import Checkpoint, Milestone, Module, Part, Track
 from tinytorch_milestones.records import Attempt
@@ -255,6 +256,7 @@ def _part(standing: Standing, milestone: Milestone, part: Part) -> PartState:
 def _checkpoint(standing: Standing, checkpoint: Checkpoint) -> CheckpointState:
     ids = f"checkpoint-{checkpoint.id}."
     tests = [t for r in standing.checks.values() for t in r.tests if t.id.startswith(ids)]
+    status: Literal["coming", "locked", "ready", "passed", "failed"]
     if checkpoint.coming:
         status = "coming"
     elif tests:

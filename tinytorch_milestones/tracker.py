@@ -13,7 +13,7 @@ from typing import Literal
 
 from tinytorch_milestones import __version__, trust, verify
 from tinytorch_milestones.catalog import Catalog, Milestone, Module, Track, load
-from tinytorch_milestones.catalog.tasks import read_tasks
+from tinytorch_milestones.catalog.tasks import Task, read_tasks
 from tinytorch_milestones.errors import ExportRefused, UnknownName, WorkspaceError
 from tinytorch_milestones.export import export_module, prepare_export
 from tinytorch_milestones.person import write_person
@@ -287,7 +287,7 @@ class Tracker:
     def hint(self, task_id: str, shown: int) -> tuple[str, int, int]:
         """The hint after `shown` earlier ones: (text, its number, how many there are)."""
         module = self.catalog.module(task_id.split(".")[0]) if "." in task_id else None
-        tasks = {}
+        tasks: dict[str, Task] = {}
         for candidate in [module] if module else self.catalog.modules:
             if not candidate.coming:
                 tasks |= {task.id: task for task in read_tasks(master_notebook(candidate))}

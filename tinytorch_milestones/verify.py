@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from importlib import import_module
 from typing import Any
 
 import msgspec
@@ -128,11 +129,10 @@ def _cells_of(workspace: Workspace, module: Module) -> set[str]:
 
 
 def _checkpoint_tests(checkpoint: Checkpoint) -> list[TestState]:
-    from tinytorch_milestones.checks import checkpoint_tests
-
+    tests = import_module(f"tinytorch_milestones.checks.checkpoint_{checkpoint.id}").TESTS
     return [
         TestState(id=id_, title=title, passed=False, status="missing")
-        for id_, (title, _) in checkpoint_tests(checkpoint.id).items()
+        for id_, (title, _) in tests.items()
     ]
 
 

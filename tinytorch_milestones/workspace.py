@@ -218,8 +218,8 @@ def create(folder: Path, modules: list[Module], *, solve: int = -1, name: str = 
                 )
         for file in sorted((source / "notebooks").glob("*.ipynb")):
             _copy_clean(file, workspace.notebooks / file.name)
-        for file in ("__init__.py", "core/__init__.py", "perf/__init__.py"):
-            write_atomic(workspace.package / file, (source / "tinytorch" / file).read_bytes())
+        for name_ in ("__init__.py", "core/__init__.py", "perf/__init__.py"):
+            write_atomic(workspace.package / name_, (source / "tinytorch" / name_).read_bytes())
         write_atomic(folder / ".gitignore", _GITIGNORE.encode())
         # last, because it is what makes the folder a course
         write_atomic(

@@ -4,6 +4,7 @@
 
 import type { JupyterFrontEnd } from '@jupyterlab/application';
 import type { ICommandPalette } from '@jupyterlab/apputils';
+import type { ConsolePanel } from '@jupyterlab/console';
 import type { TranslationBundle } from '@jupyterlab/translation';
 import type { CommandRegistry } from '@lumino/commands';
 import type { ReadonlyPartialJSONObject } from '@lumino/coreutils';
@@ -301,17 +302,16 @@ function addDemo(
       const id = textArg(args, 'milestone') || nextMilestone(model);
       const folder = model.state?.workspace.path ?? '';
       const milestone = model.milestone(id);
-      const path = joinPath(folder, `demo-${id}-${Date.now().toString(36)}`);
-      await app.commands.execute('console:create', {
-        path,
+      const console = (await app.commands.execute('console:create', {
+        basePath: folder,
+        cwd: folder,
         name: trans.__('Demo: %1', milestone?.title ?? id),
         kernelPreference: { name: 'python3', language: 'python' },
         activate: true
-      });
-      await app.commands.execute('console:inject', {
-        path,
-        code: `%load_ext tinytorch_milestones\n%milestone demo ${id}`
-      });
+      })) as ConsolePanel;
+      await console.sessionContext.ready;
+      await console.console.inject('%load_ext tinytorch_milestones');
+      await console.console.inject(`%milestone demo ${id}`);
     },
     {
       isEnabled: () => model.state !== null,

@@ -141,8 +141,8 @@ const launcher: JupyterFrontEndPlugin<void> = {
   activate: (_app: JupyterFrontEnd, _course: ICourse, cards) => {
     (cards as ILauncher).add({
       command: CommandIDs.openCourse,
-      category: 'TinyTorch',
-      rank: 0
+      category: 'Other',
+      rank: 1
     });
   }
 };

@@ -203,9 +203,27 @@ export class CourseModel {
     const ticket = this.take();
     clearTimeout(this.retry);
     try {
-      this.accept(ticket, await this.api.state(this.path, this.track));
+      this.accept(ticket, await this.ask());
     } catch (error) {
       this.refuse(ticket, asProblem(error));
+    }
+  }
+
+  /** Ask for the state; a hidden folder or a track that is gone is no reason to show nothing. */
+  private async ask(): Promise<State> {
+    const { path, track } = this;
+    try {
+      return await this.api.state(path, track);
+    } catch (error) {
+      const { reason, message } = asProblem(error);
+      if (reason === 'unknown_name' && track) {
+        console.warn(`TinyTorch: ${message}`);
+        return this.api.state(path, '');
+      }
+      if (reason === 'not_found' && path) {
+        return this.api.state('', track);
+      }
+      throw error;
     }
   }
 

@@ -9,7 +9,6 @@ import type { Contents } from '@jupyterlab/services';
 import type { ITranslator } from '@jupyterlab/translation';
 import type { CommandRegistry } from '@lumino/commands';
 
-
 /** A line that starts a milestone. */
 const RUNS_MILESTONE = /^\s*%{1,2}milestone\s+run\b/m;
 
@@ -53,10 +52,7 @@ export class Notebooks {
       path,
       factory: 'Notebook'
     });
-    const panel =
-      opened instanceof NotebookPanel
-        ? opened
-        : this.find(path);
+    const panel = opened instanceof NotebookPanel ? opened : this.find(path);
     if (!panel) {
       throw new Error(`The notebook ${path} could not be opened.`);
     }

@@ -65,5 +65,9 @@ export function asProblem(error: unknown): Problem {
   if (error instanceof Error && error.name === 'DecodeError') {
     return { reason: 'version', message: error.message, remedy: '' };
   }
-  return { reason: 'error', message: error instanceof Error ? error.message : String(error), remedy: '' };
+  return {
+    reason: 'error',
+    message: error instanceof Error ? error.message : String(error),
+    remedy: ''
+  };
 }

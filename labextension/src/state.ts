@@ -5,7 +5,18 @@
  * both sides.
  */
 
-import { Decoded, DecodeError, flag, list, nullable, number, oneOf, or, record, text } from './decode';
+import {
+  Decoded,
+  DecodeError,
+  flag,
+  list,
+  nullable,
+  number,
+  oneOf,
+  or,
+  record,
+  text
+} from './decode';
 
 /** The version of the document this page understands. */
 export const STATE_VERSION = 1;
@@ -85,7 +96,7 @@ const test = record({
   points: or(number, 0)
 });
 
-const module = record({
+const courseModule = record({
   id: text,
   number: text,
   title: text,
@@ -139,7 +150,7 @@ const state = record({
   tracks: list(track),
   next: nextStep,
   milestones: list(milestone),
-  modules: list(module),
+  modules: list(courseModule),
   checkpoints: list(checkpoint),
   milestones_complete: number,
   modules_complete: number,
@@ -174,7 +185,7 @@ export type PartState = Decoded<typeof part>;
 export type RunningState = Decoded<typeof running>;
 export type MilestoneState = Decoded<typeof milestone>;
 export type TestState = Decoded<typeof test>;
-export type ModuleState = Decoded<typeof module>;
+export type ModuleState = Decoded<typeof courseModule>;
 export type CheckpointState = Decoded<typeof checkpoint>;
 export type NextStep = Decoded<typeof nextStep>;
 export type WorkspaceState = Decoded<typeof workspace>;

@@ -31,8 +31,7 @@ function kernelShowing(
   element: HTMLElement,
   { notebooks, consoles }: IOutputClicks
 ): Kernel.IKernelConnection | null | undefined {
-  const owner =
-    notebooks.showing(element) ?? consoles?.find(panel => panel.node.contains(element));
+  const owner = notebooks.showing(element) ?? consoles?.find(panel => panel.node.contains(element));
   return owner?.sessionContext.session?.kernel;
 }
 

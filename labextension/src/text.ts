@@ -44,14 +44,14 @@ export function clock(seconds: number): string {
   return hours ? `${hours}:${String(minutes).padStart(2, '0')}:${rest}` : `${minutes}:${rest}`;
 }
 
-/** "just now", "3 minutes ago", "yesterday"; empty for a time that cannot be read. */
+/** "now", "3 min. ago", "yesterday"; empty for a time that cannot be read. */
 export function ago(iso: string, now: number, locale?: string): string {
   const then = Date.parse(iso);
   if (Number.isNaN(then)) {
     return '';
   }
   const seconds = Math.round((then - now) / 1000);
-  const format = new Intl.RelativeTimeFormat(locale, { numeric: 'auto' });
+  const format = new Intl.RelativeTimeFormat(locale, { numeric: 'auto', style: 'short' });
   const units: [Intl.RelativeTimeFormatUnit, number][] = [
     ['second', 1],
     ['minute', 60],
@@ -118,7 +118,18 @@ export function runProgress(running: RunningState, trans: TranslationBundle): st
     : trans.__('%1 · %2 left', where, clock(running.seconds_left));
 }
 
-/** What stands under a station's title; null when a locked one lists its modules instead. */
+/** What stands under a ready station's title, beside its Run. */
+export function readyLine(milestone: MilestoneState, trans: TranslationBundle): string {
+  return milestone.parts_complete > 0
+    ? trans.__(
+        '%1 of %2 parts complete',
+        String(milestone.parts_complete),
+        String(milestone.parts.length)
+      )
+    : trans.__('ready to run');
+}
+
+/** What stands under a station's title; null when links or a button stand there instead. */
 export function stationLine(milestone: MilestoneState, trans: TranslationBundle): string | null {
   switch (milestone.status) {
     case 'complete': {
@@ -130,9 +141,7 @@ export function stationLine(milestone: MilestoneState, trans: TranslationBundle)
         ? trans.__('running · %1', runProgress(milestone.running, trans))
         : trans.__('running');
     case 'ready':
-      return milestone.parts_complete > 0
-        ? trans.__('%1 of %2 parts complete', String(milestone.parts_complete), partCount(milestone))
-        : trans.__('ready to run');
+      return null;
     case 'locked':
       return milestone.missing.length ? null : trans.__('locked');
     case 'coming':
@@ -140,15 +149,13 @@ export function stationLine(milestone: MilestoneState, trans: TranslationBundle)
   }
 }
 
-function partCount(milestone: MilestoneState): string {
-  return String(milestone.parts.length);
-}
-
 /** A station as a screen reader says it. */
 export function stationLabel(milestone: MilestoneState, trans: TranslationBundle): string {
   const line =
     stationLine(milestone, trans) ??
-    trans.__('locked, needs modules %1', milestone.missing.map(numberOf).join(', '));
+    (milestone.status === 'ready'
+      ? readyLine(milestone, trans)
+      : trans.__('locked, needs modules %1', milestone.missing.map(numberOf).join(', ')));
   const status = milestone.status === 'complete' ? trans.__('complete, %1', line) : line;
   return `${milestone.year}, ${milestone.title}: ${status}`;
 }
@@ -246,7 +253,7 @@ export interface NumberLink {
 /** Module ids as short links: 11 12 13 becomes 11–13. */
 export function numberLinks(ids: readonly string[]): NumberLink[] {
   const links: NumberLink[] = [];
-  for (let start = 0; start < ids.length; ) {
+  for (let start = 0; start < ids.length;) {
     let end = start;
     while (end + 1 < ids.length && follows(ids[end] ?? '', ids[end + 1] ?? '')) {
       end += 1;

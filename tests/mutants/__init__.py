@@ -23,6 +23,7 @@ class Mutant:
         count = source.count(self.old)
         if count != 1:
             raise ValueError(
-                f"mutant {self.name!r}: its fragment stands {count} times in {self.module}, not once"
+                f"mutant {self.name!r} of {self.module}: its fragment must stand once in the file, "
+                f"it stands {count} times"
             )
         return source.replace(self.old, self.new)

@@ -11,7 +11,7 @@ import numpy as np
 
 from .tensor import Tensor, operation
 
-# %% ../../modules/02_activations.ipynb #02-base
+# %% ../../modules/02_activations.ipynb #02-activation
 class Activation:
     """A function that a network applies to every number of a tensor.
 
@@ -150,7 +150,7 @@ class Softmax(Activation):
     def forward(self, x: Tensor) -> Tensor:
         return softmax(x, axis=self.axis)
 
-# %% ../../modules/02_activations.ipynb #02-log-softmax
+# %% ../../modules/02_activations.ipynb #02-log_softmax
 @operation
 def log_softmax(x: np.ndarray, axis: int = -1) -> np.ndarray:
     """The logarithm of `softmax(x, axis)`, finite even where the probability rounds to zero.

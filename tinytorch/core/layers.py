@@ -79,7 +79,7 @@ class Layer:
         inner = [f"{n}: {value!r}" for n, value in self.members() if isinstance(value, Layer)]
         return f"{type(self).__name__}({', '.join(inner)})"
 
-# %% ../../modules/03_layers.ipynb #03-named
+# %% ../../modules/03_layers.ipynb #03-named_tensors
 def named_tensors(layer: Layer, prefix: str = "") -> list[tuple[str, Tensor]]:
     """Every tensor in `layer` and in the layers inside it, each with its full name.
 
@@ -225,7 +225,7 @@ class Dropout(Layer):
     def __repr__(self) -> str:
         return f"Dropout(p={self.p})"
 
-# %% ../../modules/03_layers.ipynb #03-state
+# %% ../../modules/03_layers.ipynb #03-state_dict
 def state_dict(layer: Layer) -> dict[str, np.ndarray]:
     """A copy of every tensor's array, by its full name.
 
@@ -235,7 +235,7 @@ def state_dict(layer: Layer) -> dict[str, np.ndarray]:
     return {name: tensor.data.copy() for name, tensor in named_tensors(layer)}
     ### END SOLUTION
 
-# %% ../../modules/03_layers.ipynb #03-load
+# %% ../../modules/03_layers.ipynb #03-load_state_dict
 def load_state_dict(layer: Layer, state: Mapping[str, np.ndarray]) -> None:
     """Write the arrays in `state` into the tensors of `layer` that have the same names, in place.
 

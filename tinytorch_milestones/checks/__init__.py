@@ -15,7 +15,16 @@ from typing import Literal, NamedTuple
 
 from tinytorch_milestones.checks.blame import own_line, readable
 
-__all__ = ["Outcome", "Status", "check", "examine", "forget", "passed", "results"]
+__all__ = [
+    "Outcome",
+    "Status",
+    "check",
+    "checkpoint_tests",
+    "examine",
+    "forget",
+    "passed",
+    "results",
+]
 
 Status = Literal["passed", "failed", "not_yet"]
 
@@ -67,7 +76,7 @@ def examine(test: Callable[[], object]) -> Outcome:
     except NotImplementedError as error:
         return Outcome("not_yet", readable(error))
     except AssertionError as error:
-        return Outcome("failed", readable(error) or f"this did not hold: {own_line(error)}")
+        return Outcome("failed", readable(error) or f"this did not hold: {own_line(error)[0]}")
     except BaseException as error:
         return Outcome("failed", _account(error))
     if inspect.isgenerator(returned) or inspect.iscoroutine(returned):
@@ -91,6 +100,18 @@ def forget() -> None:
     _results.clear()
 
 
+def checkpoint_tests(number: str) -> dict[str, tuple[str, Callable[[], None]]]:
+    """The tests of checkpoint `number` ("01"): title and function by id, in order.
+
+    A test imports the student's `tinytorch` only when it runs.
+    """
+    from importlib import import_module
+
+    module = import_module(f"tinytorch_milestones.checks.checkpoint_{number}")
+    tests: dict[str, tuple[str, Callable[[], None]]] = module.TESTS
+    return tests
+
+
 def _account(error: BaseException) -> str:
     kind = type(error).__name__
     if isinstance(error, SystemExit):
@@ -98,5 +119,9 @@ def _account(error: BaseException) -> str:
     else:
         message = readable(error)
         account = f"{kind}: {message}" if message else kind
-    line = own_line(error)
-    return f"{account}, in your line {line}" if line else account
+    line, from_test = own_line(error)
+    if not line:
+        return account
+    return (
+        f"{account}, in the test's line {line}" if from_test else f"{account}, in your line {line}"
+    )

@@ -47,11 +47,12 @@ def shorten(text: str, longest: int) -> str:
     return f"{line[:head]} ... {line[-(longest - head) :]}"
 
 
-def own_line(error: BaseException) -> str:
-    """The innermost line of the student's code on the way to `error`, as "`source` (place)".
+def own_line(error: BaseException) -> tuple[str, bool]:
+    """The innermost line of the student's code on the way to `error`: "`source` (place)".
 
     Lines of the standard library, of installed packages and of this package are nobody's own.
-    When only the test itself is left, its line is given. Empty when there is none.
+    When only the test itself is left, its line is given and the second value is true. Empty when
+    there is none.
     """
     found: tuple[str, FrameType, int] | None = None
     trace: TracebackType | None = error.__traceback__
@@ -64,11 +65,12 @@ def own_line(error: BaseException) -> str:
                 found = ("test" if from_test else "own", frame, trace.tb_lineno)
         trace = trace.tb_next
     if found is None:
-        return ""
-    _, frame, number = found
+        return "", False
+    kind, frame, number = found
     source = linecache.getline(frame.f_code.co_filename, number, frame.f_globals).strip()
     where = _place(frame, number)
-    return f"`{shorten(source, _LONGEST_LINE)}` ({where})" if source else where
+    line = f"`{shorten(source, _LONGEST_LINE)}` ({where})" if source else where
+    return line, kind == "test"
 
 
 def _is_library(name: str) -> bool:

@@ -137,9 +137,7 @@ def complete(name: str, as_json: bool) -> int:
         screen.blank()
     for id_ in report.newly_unlocked:
         milestone = tracker.milestone(id_)
-        screen.line(
-            ("Milestone unlocked: ", "bold green"), f"{milestone.title}, {milestone.year}"
-        )
+        screen.line(("Milestone unlocked: ", "bold green"), f"{milestone.title}, {milestone.year}")
         screen.line((f"tito milestone run {milestone.id}", "cyan"), indent=2)
     if report.complete:
         show_next(screen, tracker.next_step())

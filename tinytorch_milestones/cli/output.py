@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -118,9 +119,9 @@ class Screen:
         """An empty line."""
         self.console.print()
 
-    def table(self, rows: Sequence[Sequence[Cell | Text]], *, indent: int = 2, gap: int = 2) -> None:
+    def table(self, rows: Sequence[Sequence[Cell]], *, indent: int = 2, gap: int = 2) -> None:
         """Columns as wide as they need; the last one takes what is left and wraps there."""
-        texts = [[cell if _is_text(cell) else join(cell) for cell in row] for row in rows]
+        texts = [[join(cell) for cell in row] for row in rows]
         if not texts:
             return
         columns = max(map(len, texts))
@@ -142,8 +143,7 @@ class Screen:
         head, rest = (text[:first], text[first:]) if first < len(text) else (text, join(""))
         body = rest if first else text
         room = max(20, self.width - (hang if first else max(indent, hang)))
-        lines = body.wrap(self.console, room, overflow="ignore") if body.plain else [join("")]
-        for number, line in enumerate(lines):
+        for number, line in enumerate(_lines(body, room)):
             line.rstrip()
             whole = join(" " * (indent if number == 0 else hang))
             if first and number == 0:
@@ -166,8 +166,22 @@ def join(*cells: Cell) -> Text:
     return text
 
 
-def _is_text(cell: Any) -> bool:
-    return not isinstance(cell, (str, tuple))
+def _lines(text: Text, width: int) -> list[Text]:
+    """The text broken at spaces (and line ends) to this width; rich would cut long words."""
+    from rich.cells import cell_len
+
+    breaks, start, used = [], 0, 0
+    for word in re.finditer(r"\S+|\n", text.plain):
+        if word.group() == "\n":
+            breaks.append(word.end())
+            start, used = word.end(), 0
+            continue
+        length = cell_len(text.plain[start : word.end()])
+        if used and length > width:
+            breaks.append(word.start())
+            start = word.start()
+        used += 1
+    return list(text.divide(breaks))
 
 
 def duration(seconds: float | None) -> str:

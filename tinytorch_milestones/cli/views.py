@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from tinytorch_milestones.cli.output import MARKS, Cell, Screen, count, duration
-from tinytorch_milestones.state import (
-    Completion,
-    GateState,
-    MilestoneState,
-    ModuleState,
-    NextStep,
-    PartReport,
-    State,
-)
+
+if TYPE_CHECKING:
+    from tinytorch_milestones.state import (
+        Completion,
+        GateState,
+        MilestoneState,
+        ModuleState,
+        NextStep,
+        PartReport,
+        State,
+    )
 
 _STYLES = {"complete": "green", "ready": "bold cyan", "recheck": "yellow", "locked": "dim"}
+_WAITING_SHOWN = 6
 
 
 def show_header(screen: Screen, state: State) -> None:
@@ -42,9 +47,10 @@ def show_next(screen: Screen, step: NextStep, *, gap: bool = True) -> None:
         screen.line((step.command, "cyan"), indent=6)
 
 
-def show_rail(screen: Screen, state: State) -> None:
+def show_rail(screen: Screen, state: State, *, heading: bool = True) -> None:
     """One station a milestone."""
-    screen.heading("Milestones")
+    if heading:
+        screen.heading("Milestones")
     screen.table([_station(milestone) for milestone in state.milestones])
 
 
@@ -73,7 +79,9 @@ def detail(milestone: MilestoneState) -> str:
         return ", ".join(word for word in words if word)
     if milestone.status == "locked" and milestone.missing:
         needs = f"needs {numbers(milestone.missing)}"
-        return f"{milestone.parts_complete} of {parts} parts, {needs}" if _begun(milestone) else needs
+        return (
+            f"{milestone.parts_complete} of {parts} parts, {needs}" if _begun(milestone) else needs
+        )
     return f"{milestone.parts_complete} of {parts} parts" if _begun(milestone) else ""
 
 
@@ -174,7 +182,7 @@ def show_milestone(screen: Screen, milestone: MilestoneState) -> None:
     """One station with its parts and gates."""
     screen.table([_station(milestone)], indent=0)
     for part in milestone.parts:
-        words = part.status
+        words: str = part.status
         if part.status == "locked" and part.missing:
             words += f", needs {numbers(part.missing)}"
         if part.status == "complete" and part.best_score is not None:
@@ -201,7 +209,7 @@ def show_hints(screen: Screen, report: PartReport) -> None:
         screen.line((f"{verdict.title}: ", "bold"), verdict.hint + where, indent=2, hang=4)
 
 
-def gate_mark(gate: GateState) -> tuple[Cell, str]:
+def gate_mark(gate: GateState) -> tuple[tuple[str, str], str]:
     """The shape of a gate and its word."""
     if gate.passed is None:
         return MARKS["running"], "waiting"
@@ -222,15 +230,19 @@ def show_completion(screen: Screen, report: Completion, *, exported: bool) -> No
     if exported:
         screen.line("exported" + ("" if report.changed else ", nothing had changed"), indent=2)
     open_tests = [test for test in report.tests if not test.passed]
-    for test in open_tests:
-        word = {"not_yet": "not yet", "missing": "no result"}.get(test.status, "failed")
-        style = "dim" if test.status == "not_yet" else "red"
-        screen.line((word, style), f"  {test.id}  {test.title}", indent=2)
-        if test.message and test.status != "not_yet":
-            for line in test.message.splitlines():
-                screen.line(line, indent=6)
-        if test.status != "not_yet":
-            _show_place(screen, test.cell_id, report.module, indent=6)
+    # what failed first and in full; of what was not begun, only what comes next
+    for test in (test for test in open_tests if test.status != "not_yet"):
+        word = "no result" if test.status == "missing" else "failed"
+        screen.line((word, "red"), f"  {test.id}  {test.title}", indent=2)
+        for line in test.message.splitlines():
+            screen.line(line, indent=6)
+        _show_place(screen, test.cell_id, report.module, indent=6)
+    waiting = [test for test in open_tests if test.status == "not_yet"]
+    for test in waiting[:_WAITING_SHOWN]:
+        screen.line(("not yet", "dim"), f"  {test.id}  {test.title}", indent=2)
+    if len(waiting) > _WAITING_SHOWN:
+        more = count(len(waiting) - _WAITING_SHOWN, "test")
+        screen.line((f"and {more} more not begun", "dim"), indent=2)
     output = report.output.strip().splitlines()
     if open_tests and output:
         screen.line(("Your code printed:", "dim"), indent=2)

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Any, Protocol
 
 import numpy as np
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap, to_rgb
 from matplotlib.lines import Line2D
@@ -22,6 +23,8 @@ _GRID = 48
 class View(Protocol):
     """Draws one kind of view into its axes."""
 
+    moving: list[Artist]  # drawn anew in every frame, on top of what stands still
+
     def __init__(self, axes: Axes, theme: Theme) -> None: ...
 
     def update(self, picture: dict[str, Any]) -> None:
@@ -29,36 +32,55 @@ class View(Protocol):
 
 
 class Boundary:
-    """Two clouds of points and the lines that divide them, with a trail of where one was."""
+    """Two clouds of points and the lines that divide them.
+
+    Lines with a caption are the ones to look at; those without stand behind them. Where exactly
+    one has a caption, its two sides are tinted, and its earlier positions stay visible for a while.
+    """
 
     def __init__(self, axes: Axes, theme: Theme) -> None:
         self.axes, self.theme = axes, theme
-        self._lines: list[Line2D] = []
+        self.moving: list[Artist] = []
+        self._strong: list[Line2D] = []
         self._captions: list[Any] = []
-        self._trail: list[Line2D] = []
-        self._positions: list[tuple[float, float, float]] = []
+        self._faint: list[Line2D] = []
+        self._trail: list[tuple[float, float, float]] = []
         self._shade: Any = None
-        self._ready = False
 
     def update(self, picture: dict[str, Any]) -> None:
-        points = np.asarray(picture["points"], dtype=float)
-        labels = np.asarray(picture["labels"]).ravel() > 0.5
         lines = [(float(a), float(b), float(c), str(t)) for a, b, c, t in picture["lines"]]
-        if not self._ready:
-            self._prepare(points, labels, len(lines))
-        self._move(lines)
+        if self._shade is None:
+            points = np.asarray(picture["points"], dtype=float)
+            self._prepare(points, np.asarray(picture["labels"]).ravel() > 0.5)
+        strong = [line for line in lines if line[3]]
+        others = [line[:3] for line in lines if not line[3]]
+        self._tint(strong)
+        self._draw_strong(strong)
+        self._draw_faint([*reversed(others), *reversed(self._trail[:-1])], bool(strong))
 
-    def _prepare(self, points: Any, labels: Any, count: int) -> None:
+    def _prepare(self, points: Any, labels: Any) -> None:
         axes, theme = self.axes, self.theme
         low, high = points.min(axis=0), points.max(axis=0)
         middle = (low + high) / 2
         # the same scale on both axes, so that a line stands as steep as its weights say
         reach = 0.62 * max(float((high - low).max()), 1e-6)
-        axes.set_xlim(middle[0] - 1.45 * reach, middle[0] + 1.45 * reach)
+        axes.set_xlim(middle[0] - 1.36 * reach, middle[0] + 1.36 * reach)
         axes.set_ylim(middle[1] - reach, middle[1] + reach)
-        size = 14 if len(points) > 40 else 46
+        tints = LinearSegmentedColormap.from_list("sides", [theme.first, theme.second])
+        self._shade = axes.imshow(
+            np.zeros((_GRID, _GRID)),
+            cmap=tints,
+            vmin=0,
+            vmax=1,
+            extent=(*axes.get_xlim(), *axes.get_ylim()),
+            origin="lower",
+            aspect="auto",
+            zorder=0,
+        )
+        self._add(self._shade)
+        size = 14 if len(points) > 40 else 60
         for chosen, marker, colour in ((~labels, "o", theme.first), (labels, "s", theme.second)):
-            axes.scatter(
+            cloud = axes.scatter(
                 points[chosen, 0],
                 points[chosen, 1],
                 s=size,
@@ -68,64 +90,69 @@ class Boundary:
                 linewidths=0.5,
                 zorder=2,
             )
-        for _ in range(_TRAIL if count == 1 else 0):
-            (line,) = axes.plot([], [], color=theme.muted, linewidth=0.9, zorder=3)
-            self._trail.append(line)
-        for _ in range(count):
-            (line,) = axes.plot([], [], color=theme.text, linewidth=1.8, zorder=4)
-            self._lines.append(line)
-            self._captions.append(
-                axes.text(
-                    0,
-                    0,
-                    "",
-                    color=theme.text,
-                    fontsize=8,
-                    zorder=5,
-                    clip_on=True,
-                    bbox={"facecolor": theme.paper, "edgecolor": "none", "pad": 1, "alpha": 0.75},
-                )
-            )
-        if count == 1:
-            tints = LinearSegmentedColormap.from_list("sides", [theme.first, theme.second])
-            self._shade = axes.imshow(
-                np.zeros((_GRID, _GRID)),
-                cmap=tints,
-                vmin=0,
-                vmax=1,
-                alpha=0.0,
-                extent=(*axes.get_xlim(), *axes.get_ylim()),
-                origin="lower",
-                aspect="auto",
-                zorder=0,
-            )
-        self._ready = True
+            self._add(cloud)
 
-    def _move(self, lines: Sequence[tuple[float, float, float, str]]) -> None:
-        x0, x1 = self.axes.get_xlim()
-        y0, y1 = self.axes.get_ylim()
-        for line, words, (a, b, c, caption) in zip(
-            self._lines, self._captions, lines, strict=False
-        ):
-            ends = _clip(a, b, c, (x0, x1), (y0, y1))
-            line.set_data(*ends)
-            words.set_text(caption)
-            if len(ends[0]) == 2:
-                words.set_position((0.85 * ends[0][1] + 0.15 * ends[0][0], ends[1][1]))
-                place = 0.8 * np.array(ends)[:, 1] + 0.2 * np.array(ends)[:, 0]
-                words.set_position((float(place[0]), float(place[1])))
-        if self._shade is not None and lines:
-            a, b, c, _ = lines[0]
-            if not self._positions or self._positions[-1] != (a, b, c):
-                self._positions = [*self._positions, (a, b, c)][-_TRAIL - 1 :]
-            for age, line in enumerate(self._trail, start=2):
-                if age <= len(self._positions):
-                    line.set_data(*_clip(*self._positions[-age], (x0, x1), (y0, y1)))
-                    line.set_alpha(0.55 / (age - 0.5))
-            if a or b:
-                xs, ys = np.meshgrid(np.linspace(x0, x1, _GRID), np.linspace(y0, y1, _GRID))
-                self._shade.set_data((a * xs + b * ys + c >= 0).astype(float))
-                self._shade.set_alpha(0.13)
+    def _add(self, artist: Artist) -> None:
+        artist.set_animated(True)
+        self.moving.append(artist)
+
+    def _line(self, colour: str, width: float, zorder: float) -> Line2D:
+        (line,) = self.axes.plot([], [], color=colour, linewidth=width, zorder=zorder)
+        self._add(line)
+        return line
+
+    def _ends(self, a: float, b: float, c: float) -> tuple[list[float], list[float]]:
+        return _clip(a, b, c, self.axes.get_xlim(), self.axes.get_ylim())
+
+    def _tint(self, strong: Sequence[tuple[float, float, float, str]]) -> None:
+        self._shade.set_alpha(0.13 if len(strong) == 1 else 0.0)
+        if len(strong) != 1:
+            self._trail.clear()
+            return
+        a, b, c, _ = strong[0]
+        (x0, x1), (y0, y1) = self.axes.get_xlim(), self.axes.get_ylim()
+        xs, ys = np.meshgrid(np.linspace(x0, x1, _GRID), np.linspace(y0, y1, _GRID))
+        self._shade.set_data((a * xs + b * ys + c >= 0).astype(float))
+        if not self._trail or self._trail[-1] != (a, b, c):
+            self._trail = [*self._trail, (a, b, c)][-_TRAIL - 1 :]
+
+    def _draw_strong(self, strong: Sequence[tuple[float, float, float, str]]) -> None:
+        theme = self.theme
+        while len(self._strong) < len(strong):
+            self._strong.append(self._line(theme.text, 1.8, 4))
+            words = self.axes.text(
+                0,
+                0,
+                "",
+                color=theme.text,
+                fontsize=8,
+                zorder=5,
+                ha="center",
+                va="center",
+                clip_on=True,
+                bbox={"facecolor": theme.paper, "edgecolor": "none", "pad": 1, "alpha": 0.8},
+            )
+            self._captions.append(words)
+            self._add(words)
+        for i, (line, words) in enumerate(zip(self._strong, self._captions, strict=True)):
+            xs, ys = self._ends(*strong[i][:3]) if i < len(strong) else ([], [])
+            line.set_data(xs, ys)
+            words.set_text(strong[i][3] if xs else "")
+            if xs:
+                words.set_position((0.25 * xs[0] + 0.75 * xs[1], 0.25 * ys[0] + 0.75 * ys[1]))
+
+    def _draw_faint(self, lines: Sequence[tuple[float, float, float]], behind: bool) -> None:
+        while len(self._faint) < len(lines):
+            self._faint.append(self._line(self.theme.muted, 0.9, 3))
+        for age, line in enumerate(self._faint):
+            line.set_data(*(self._ends(*lines[age]) if age < len(lines) else ([], [])))
+            # behind another line they fade with age; alone they are what there is to see
+            line.set_alpha(0.5 / (1 + 0.4 * age) if behind else 0.6)
+
+
+def _animate(artists: Sequence[Artist]) -> None:
+    for artist in artists:
+        artist.set_animated(True)
 
 
 def _clip(
@@ -148,6 +175,7 @@ class Images:
 
     def __init__(self, axes: Axes, theme: Theme) -> None:
         self.axes, self.theme = axes, theme
+        self.moving: list[Artist] = []
         self._sheet: Any = None
         self._weights: Any = None
         self._words: list[Any] = []
@@ -157,7 +185,7 @@ class Images:
         images = np.asarray(picture["images"], dtype=float)
         weights = picture.get("weights")
         if self._sheet is None:
-            self._prepare(images, weights)
+            self._prepare(images, weights, picture["truths"])
         self._sheet.set_data(self._tile(images))
         for words, guess, truth in zip(
             self._words, picture["guesses"], picture["truths"], strict=False
@@ -172,7 +200,7 @@ class Images:
             self._weights.set_data(values)
             self._weights.set_clim(-limit, limit)
 
-    def _prepare(self, images: Any, weights: Any) -> None:
+    def _prepare(self, images: Any, weights: Any, truths: Sequence[object]) -> None:
         axes, theme = self.axes, self.theme
         count = len(images)
         self._columns = max(1, min(count, 4 if weights is not None else 6))
@@ -207,7 +235,7 @@ class Images:
                 spine.set_color(theme.faint)
             panel.set_title("weights", fontsize=8, color=theme.muted, pad=3)
             panel.set_xlabel(
-                f"{_name(theme.first)} against, {_name(theme.second)} for",
+                _sides(theme, [str(truth) for truth in truths]),
                 fontsize=7,
                 color=theme.muted,
                 labelpad=3,
@@ -216,6 +244,9 @@ class Images:
                 "weights", [theme.first, theme.paper, theme.second]
             )
             self._weights = panel.imshow(np.asarray(weights, dtype=float), cmap=scale)
+            self.moving.append(self._weights)
+        self.moving += [self._sheet, *self._words]
+        _animate(self.moving)
 
     def _tile(self, images: Any) -> Any:
         count, height, width = images.shape
@@ -228,6 +259,14 @@ class Images:
         return np.ma.masked_invalid(sheet)
 
 
+def _sides(theme: Theme, truths: Sequence[str]) -> str:
+    names = sorted(set(truths))
+    second, first = _name(theme.second), _name(theme.first)
+    if len(names) == 2:
+        return f"{second} speaks for {names[1]},\n{first} for {names[0]}"
+    return f"{second} speaks for it,\n{first} against"
+
+
 def _name(colour: str) -> str:
     red, _, blue = to_rgb(colour)
     return "blue" if blue > red else "orange"
@@ -238,6 +277,7 @@ class Table:
 
     def __init__(self, axes: Axes, theme: Theme) -> None:
         self.axes, self.theme = axes, theme
+        self.moving: list[Artist] = []
         self._cells: list[list[Any]] = []
 
     def update(self, picture: dict[str, Any]) -> None:
@@ -250,9 +290,9 @@ class Table:
 
     def _prepare(self, columns: list[str], count: int) -> None:
         axes, theme = self.axes, self.theme
-        for row in self._cells:
-            for cell in row:
-                cell.remove()
+        for artist in self.moving:
+            artist.remove()
+        self.moving.clear()
         axes.set_axis_off()
         pitch = 1 / max(count + 1, 5)
         places = [i / len(columns) for i in range(len(columns))]
@@ -272,9 +312,10 @@ class Table:
                 )
                 for i, x in enumerate(places)
             ]
+            self.moving += row
             if not head:
                 self._cells.append(row)
-            axes.plot(
+            (rule,) = axes.plot(
                 [0, 1],
                 [y - pitch / 2] * 2,
                 transform=axes.transAxes,
@@ -282,6 +323,8 @@ class Table:
                 linewidth=0.6,
                 clip_on=False,
             )
+            self.moving.append(rule)
+        _animate(self.moving)
 
 
 KINDS: dict[str, type[View]] = {"boundary": Boundary, "images": Images, "table": Table}

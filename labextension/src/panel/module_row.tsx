@@ -42,7 +42,7 @@ export function ModuleRow(props: { module: ModuleState; isNext: boolean }): Reac
   const key = `module/${module.id}`;
   const open = opened.has(key) && module.failed.length > 0;
   const status = model.isBusy(module.id) ? 'checking' : module.status;
-  const shown = { ...module, status } as ModuleState;
+  const shown = { ...module, status };
   const line = moduleLine(shown, trans);
   const label = moduleLabel(shown, trans);
   return (

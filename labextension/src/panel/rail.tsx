@@ -2,7 +2,7 @@ import React from 'react';
 
 import { CommandIDs } from '../ids';
 import type { MilestoneState, State } from '../state';
-import { stationLabel, stationLine } from '../text';
+import { readyLine, stationLabel, stationLine } from '../text';
 import { usePanel } from './context';
 import { Details } from './details';
 import { StationGlyph } from './glyphs';
@@ -36,11 +36,9 @@ function Station(props: { milestone: MilestoneState; isNext: boolean }): React.R
       >
         <span className="jp-TinyTorch-year">{milestone.year}</span>
         <StationGlyph status={milestone.status} />
-        <span className="jp-TinyTorch-stationText">
-          <span className="jp-TinyTorch-stationTitle">{milestone.title}</span>
-          {line && <span className="jp-TinyTorch-quiet">{line}</span>}
-        </span>
+        <span className="jp-TinyTorch-stationTitle">{milestone.title}</span>
         <Sparkline curve={milestone.curve} />
+        {line && <span className="jp-TinyTorch-stationLine jp-TinyTorch-quiet">{line}</span>}
       </button>
       <div className="jp-TinyTorch-stationMore">
         {milestone.status === 'running' && milestone.running && (
@@ -51,25 +49,30 @@ function Station(props: { milestone: MilestoneState; isNext: boolean }): React.R
           />
         )}
         {milestone.status === 'locked' && milestone.missing.length > 0 && (
-          <span className="jp-TinyTorch-quiet jp-TinyTorch-needs">
+          <span className="jp-TinyTorch-quiet jp-TinyTorch-below">
             {trans.__('needs')} <ModuleLinks ids={milestone.missing} owner={milestone.id} />
           </span>
         )}
-        {milestone.status === 'ready' && !props.isNext && !open && (
-          <button
-            type="button"
-            className="jp-TinyTorch-link"
-            data-stop={`${milestone.id}/run`}
-            aria-label={trans.__('Run %1', milestone.title)}
-            onClick={() => {
-              run(CommandIDs.runMilestone, {
-                milestone: milestone.id,
-                notebook: milestone.notebook
-              });
-            }}
-          >
-            {trans.__('Run')}
-          </button>
+        {milestone.status === 'ready' && (
+          <span className="jp-TinyTorch-quiet jp-TinyTorch-below">
+            {readyLine(milestone, trans)}
+            {!props.isNext && !open && (
+              <button
+                type="button"
+                className="jp-TinyTorch-link"
+                data-stop={`${milestone.id}/run`}
+                aria-label={trans.__('Run %1', milestone.title)}
+                onClick={() => {
+                  run(CommandIDs.runMilestone, {
+                    milestone: milestone.id,
+                    notebook: milestone.notebook
+                  });
+                }}
+              >
+                {trans.__('Run')}
+              </button>
+            )}
+          </span>
         )}
         {open && <Details milestone={milestone} />}
       </div>

@@ -18,7 +18,11 @@ function settle(group: HTMLElement, chosen: string): void {
   }
 }
 
-function destination(stops: HTMLElement[], from: HTMLElement, key: string): HTMLElement | undefined {
+function destination(
+  stops: HTMLElement[],
+  from: HTMLElement,
+  key: string
+): HTMLElement | undefined {
   const at = stops.indexOf(from);
   switch (key) {
     case 'ArrowDown':
@@ -37,7 +41,10 @@ function destination(stops: HTMLElement[], from: HTMLElement, key: string): HTML
 /** Right opens and left closes what the element discloses; left inside it goes back to its head. */
 function disclose(from: HTMLElement, key: string): boolean {
   const expanded = from.getAttribute('aria-expanded');
-  if ((key === 'ArrowRight' && expanded === 'false') || (key === 'ArrowLeft' && expanded === 'true')) {
+  if (
+    (key === 'ArrowRight' && expanded === 'false') ||
+    (key === 'ArrowLeft' && expanded === 'true')
+  ) {
     from.click();
     return true;
   }

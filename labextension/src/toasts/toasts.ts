@@ -29,8 +29,7 @@ export class CourseToasts {
 
   /** A check asked for in this page is done: say so even if its event got lost. */
   completed(workspace: string, completion: Completion): void {
-    const notebook = this.options.model.module(completion.module)?.notebook ?? '';
-    this.onEvent(eventOf(workspace, completion, notebook ? joinPath(workspace, notebook) : ''));
+    this.onEvent(eventOf(workspace, completion));
   }
 
   /** A milestone was started: its invitation is out of date. */
@@ -98,7 +97,8 @@ export class CourseToasts {
   }
 
   private showActions(event: CourseEvent): Notification.IAction[] {
-    if (!event.notebook) {
+    const path = event.notebook || this.notebookOf(event);
+    if (!path) {
       return [];
     }
     return [
@@ -106,10 +106,15 @@ export class CourseToasts {
         label: this.options.trans.__('Show'),
         displayType: 'accent',
         callback: () => {
-          this.execute(CommandIDs.openNotebook, { path: event.notebook, cell: event.cell });
+          this.execute(CommandIDs.openNotebook, { path, cell: event.cell });
         }
       }
     ];
+  }
+
+  private notebookOf(event: CourseEvent): string {
+    const notebook = this.options.model.module(event.module)?.notebook;
+    return notebook ? joinPath(event.workspace, notebook) : '';
   }
 
   private execute(command: string, args: Record<string, string>): void {
@@ -125,23 +130,28 @@ export class CourseToasts {
     options: Notification.IOptions<null>
   ): void {
     const message = shorten(words);
-    const id = this.shown.get(cause);
-    // A toast that was closed by hand has left the manager; then this is a new one.
-    if (id !== undefined && Notification.update({ id, message, type, ...options })) {
-      return;
+    const before = this.shown.get(cause);
+    if (before?.type === type) {
+      // False when it was closed by hand: then this is a new one.
+      if (Notification.update({ id: before.id, message, type, ...options })) {
+        return;
+      }
+    } else {
+      // Lab keeps the frame of a toast whose type changes: a failure would stay green.
+      this.dismiss(cause);
     }
-    this.shown.set(cause, Notification.emit(message, type, options));
+    this.shown.set(cause, { id: Notification.emit(message, type, options), type });
   }
 
   private dismiss(cause: string): void {
-    const id = this.shown.get(cause);
-    if (id !== undefined) {
-      Notification.dismiss(id);
+    const before = this.shown.get(cause);
+    if (before) {
+      Notification.dismiss(before.id);
       this.shown.delete(cause);
     }
   }
 
-  private readonly shown = new Map<string, string>();
+  private readonly shown = new Map<string, { id: string; type: Type }>();
 }
 
 export namespace CourseToasts {

@@ -25,9 +25,16 @@ export function allPassed(event: CourseEvent): boolean {
   return event.kind === 'checked' && event.total > 0 && event.passed >= event.total;
 }
 
+/** "02 Activations", whether or not the event's title begins with the number. */
+function titled(event: CourseEvent): string {
+  const title = event.title || event.module || event.milestone;
+  const number = /^\d+/.exec(event.module)?.[0] ?? '';
+  return !number || title.startsWith(number) ? title : `${number} ${title}`;
+}
+
 /** The sentence of an event; empty for events that say nothing by themselves. */
 export function sentence(event: CourseEvent, trans: TranslationBundle): string {
-  const title = event.title || event.module || event.milestone;
+  const title = titled(event);
   switch (event.kind) {
     case 'checked': {
       const counts = [String(event.passed), String(event.total), title] as const;
@@ -50,7 +57,7 @@ export function sentence(event: CourseEvent, trans: TranslationBundle): string {
 }
 
 /** The event that a completion amounts to, for when the event itself did not arrive. */
-export function eventOf(workspace: string, completion: Completion, notebook: string): CourseEvent {
+export function eventOf(workspace: string, completion: Completion): CourseEvent {
   const failed: TestState | undefined = completion.tests.find(test => !test.passed);
   return {
     workspace,
@@ -63,7 +70,7 @@ export function eventOf(workspace: string, completion: Completion, notebook: str
     message: completion.refused || failed?.message || '',
     remedy: completion.remedy,
     cell: completion.cell_id || failed?.cell_id || '',
-    notebook,
+    notebook: '',
     milestone: '',
     seconds: completion.seconds
   };

@@ -13,8 +13,11 @@ export class CheckButton extends ReactWidget {
   constructor(private readonly options: CheckButton.IOptions) {
     super();
     this.addClass('jp-TinyTorch-checkButton');
-    options.model.changed.connect(this.refresh, this);
-    options.panel.context.pathChanged.connect(this.refresh, this);
+    const refresh = (): void => {
+      this.refresh();
+    };
+    options.model.changed.connect(refresh, this);
+    options.panel.context.pathChanged.connect(refresh, this);
     this.refresh();
   }
 
@@ -32,11 +35,9 @@ export class CheckButton extends ReactWidget {
         tooltip={trans.__('Save this module, export it to your package and run its tests')}
         enabled={!busy}
         onClick={() => {
-          commands
-            .execute(CommandIDs.checkModule, { path: this.path })
-            .catch((error: unknown) => {
-              console.error(error);
-            });
+          commands.execute(CommandIDs.checkModule, { path: this.path }).catch((error: unknown) => {
+            console.error(error);
+          });
         }}
       />
     );

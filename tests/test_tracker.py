@@ -1,0 +1,266 @@
+"""The pipeline from a saved notebook to an unlocked milestone, with good input and bad."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tinytorch_milestones import verify
+from tinytorch_milestones.catalog.tasks import (
+    course_metadata,
+    read_notebook,
+    source_of,
+    write_notebook,
+)
+from tinytorch_milestones.errors import Locked, UnknownName, WorkspaceError
+from tinytorch_milestones.sandbox import Limits
+from tinytorch_milestones.tracker import Tracker
+
+MODULES = ["00", "01", "02", "03"]
+
+
+def edit(tracker: Tracker, number: str, change: Callable[[dict[str, Any]], None]) -> None:
+    """Change a module's notebook as a student (or a vandal) would."""
+    path = tracker.workspace.notebook(tracker.module(number))
+    notebook = read_notebook(path)
+    change(notebook)
+    path.write_bytes(write_notebook(notebook))
+
+
+def exported_cell(notebook: dict[str, Any]) -> dict[str, Any]:
+    return next(c for c in notebook["cells"] if source_of(c).startswith("#| export"))
+
+
+def append(code: str) -> Callable[[dict[str, Any]], None]:
+    def change(notebook: dict[str, Any]) -> None:
+        cell = exported_cell(notebook)
+        cell["source"] = source_of(cell) + "\n" + code
+
+    return change
+
+
+@pytest.fixture
+def solved(make_course: Callable[..., Tracker]) -> Tracker:
+    return make_course(solve="03")
+
+
+def state_files(tracker: Tracker) -> dict[str, bytes]:
+    """What must not change when something is refused."""
+    root = tracker.workspace.root
+    kept = [*(root / "tinytorch").rglob("*.py"), *(root / ".tito" / "receipts").glob("*")]
+    return {str(path): path.read_bytes() for path in kept}
+
+
+def test_from_nothing_to_a_milestone(solved: Tracker) -> None:
+    assert solved.next_step().id == "00_setup"
+    for number in MODULES[:-1]:
+        report = solved.complete_module(number)
+        assert report.complete, report.messages
+        assert report.newly_unlocked == []
+        assert report.passed == report.total == len(report.tests)
+    with pytest.raises(Locked, match="03_layers"):
+        solved.run_milestone("perceptron")
+    report = solved.complete_module("03")
+    assert report.newly_unlocked == ["perceptron", "xor"]
+    assert solved.next_step().id == "perceptron"
+    result = solved.run_milestone("perceptron")
+    assert [part.passed for part in result.parts] == [True] * len(result.parts)
+    assert result.newly_complete
+    assert solved.state().milestones[0].status == "complete"
+    assert not solved.run_milestone("perceptron").newly_complete
+    assert len(Tracker.open(solved.workspace.root).progress.receipts()) == 4 + len(result.parts) + 1
+
+
+def test_an_unsolved_module_reports_not_yet(course: Tracker) -> None:
+    report = course.complete_module("01")
+    assert report.exported
+    assert not report.complete
+    assert {t.status for t in report.tests if not t.id.startswith("checkpoint")} == {"not_yet"}
+    assert all(t.message for t in report.tests)
+    assert course.state().modules[1].status == "in_progress"
+
+
+def test_a_second_completion_changes_nothing(solved: Tracker) -> None:
+    assert solved.complete_module("00").changed
+    before = state_files(solved)
+    assert not solved.complete_module("00").changed
+    assert state_files(solved) == before
+    assert solved.stale() == ["01_tensor", "02_activations", "03_layers"]
+
+
+def test_an_export_in_a_plain_terminal_counts(solved: Tracker) -> None:
+    exported = subprocess.run(
+        [str(Path(sys.executable).with_name("nbdev-export"))],
+        cwd=solved.workspace.root,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert exported.returncode == 0, exported.stderr
+    reports = solved.reconcile()
+    assert [report.complete for report in reports] == [True] * 4
+    assert not any(report.changed for report in reports)
+    assert solved.stale() == []
+
+
+def test_a_changed_export_needs_a_recheck_and_credit_stays(solved: Tracker) -> None:
+    for number in MODULES:
+        solved.complete_module(number)
+    solved.run_milestone("perceptron")
+    edit(solved, "01", append("class Spare:\n    pass"))
+    solved.complete_module("01")
+    assert solved.state().modules[1].status == "complete"
+    path = solved.workspace.export(solved.module("01"))
+    path.write_text(path.read_text().replace("class Spare", "class Other"))
+    state = solved.state()
+    assert state.modules[1].status == "recheck"
+    assert state.milestones[0].status == "complete"
+    assert "01_tensor" in solved.stale()
+
+
+def break_syntax(notebook: dict[str, Any]) -> None:
+    cell = exported_cell(notebook)
+    cell["source"] = source_of(cell) + "\ndef broken(:"
+
+
+def drop_exports(notebook: dict[str, Any]) -> None:
+    for cell in notebook["cells"]:
+        cell["source"] = source_of(cell).replace("#| export\n", "")
+
+
+def redirect(target: str) -> Callable[[dict[str, Any]], None]:
+    def change(notebook: dict[str, Any]) -> None:
+        for cell in notebook["cells"]:
+            cell["source"] = source_of(cell).replace(
+                "#| default_exp core.tensor", f"#| default_exp {target}"
+            )
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (break_syntax, "01_tensor"),
+        (drop_exports, "export"),
+        (redirect("/etc/evil"), "/etc/evil"),
+        (redirect("..evil"), "..evil"),
+        (redirect("core.layers"), "core.layers"),
+    ],
+)
+def test_refused_exports_say_why_and_change_nothing(
+    solved: Tracker, change: Callable[[dict[str, Any]], None], said: str
+) -> None:
+    solved.complete_module("00")
+    solved.complete_module("01")
+    before = state_files(solved)
+    edit(solved, "01", change)
+    report = solved.complete_module("01")
+    assert not report.exported
+    assert said in report.refused
+    assert report.remedy
+    assert state_files(solved) == before
+    assert solved.state().modules[1].problem == report.refused
+    assert not list(solved.workspace.root.parent.glob("**/evil*"))
+
+
+HOSTILE = {
+    "loop": ("while True: pass", "never ends"),
+    "exit": ("import os; os._exit(0)", "before"),
+    "system_exit": ("raise SystemExit(0)", "SystemExit"),
+    "flood": ("print('x' * 100_000_000)", "print"),
+    "fork": ("import os\nif os.fork() == 0:\n    while True: pass", ""),
+}
+
+
+@pytest.mark.parametrize("kind", HOSTILE)
+def test_hostile_modules_end_with_a_clear_message(
+    solved: Tracker, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    monkeypatch.setattr(verify, "LIMITS", Limits(seconds=4.0))
+    code, said = HOSTILE[kind]
+    edit(solved, "00", append(code))
+    report = solved.complete_module("00")
+    if kind == "fork":  # a child left behind is ended; the tests themselves are not its fault
+        return
+    assert not report.complete
+    assert report.passed == 0
+    assert all(said in test.message for test in report.tests), report.tests[0].message
+    assert not solved.progress.receipts()
+
+
+@pytest.mark.parametrize("what", ["deleted", "weakened"])
+def test_the_original_test_judges(solved: Tracker, what: str) -> None:
+    solved.complete_module("00")
+
+    def change(notebook: dict[str, Any]) -> None:
+        tests = [c for c in notebook["cells"] if course_metadata(c).get("test") == "01.matmul"]
+        assert tests
+        if what == "deleted":
+            notebook["cells"].remove(tests[0])
+        else:
+            tests[0]["source"] = 'check("01.matmul", lambda: None, points=10)'
+        for cell in notebook["cells"]:
+            if course_metadata(cell).get("task") == "01.matmul":
+                cell["source"] = source_of(cell).replace("return ", "return 2 * ")
+
+    edit(solved, "01", change)
+    report = solved.complete_module("01")
+    failed = {test.id for test in report.tests if not test.passed}
+    assert "01.matmul" in failed
+    assert not report.complete
+
+
+def test_unknown_and_coming_names(solved: Tracker) -> None:
+    with pytest.raises(UnknownName, match="perceptron"):
+        solved.run_milestone("perceptorn")
+    with pytest.raises(UnknownName, match="01_tensor"):
+        solved.complete_module("01_tensro")
+    with pytest.raises(WorkspaceError, match="not written yet"):
+        solved.complete_module("09")
+
+
+def test_a_read_only_course_still_checks(solved: Tracker, monkeypatch: pytest.MonkeyPatch) -> None:
+    solved.complete_module("00")
+    monkeypatch.setattr(
+        "tinytorch_milestones.progress.write_atomic",
+        lambda *_, **__: (_ for _ in ()).throw(OSError(30, "Read-only file system")),
+    )
+    report = solved.complete_module("00")
+    assert report.complete
+    assert "Read-only file system" in report.warnings[0]
+    assert not solved.state().workspace.writable
+
+
+def test_hints_come_one_by_one_and_stop_at_the_last(course: Tracker) -> None:
+    texts = [course.hint("01.matmul", shown)[0] for shown in range(4)]
+    assert len(set(texts)) == 3
+    assert texts[3] == texts[2]
+    assert course.hint("01.matmul", 0)[1:] == (1, 3)
+    with pytest.raises(UnknownName, match=r"01\.matmul"):
+        course.hint("01.matmull", 0)
+
+
+def test_a_demo_is_never_locked_and_never_credited(course: Tracker) -> None:
+    report = course.run_milestone("perceptron", demo=True)
+    assert all(part.passed and not part.credited for part in report.parts)
+    assert course.progress.receipts() == []
+    assert course.progress.attempts() == []
+
+
+def test_skip_checks_runs_what_is_locked_without_credit(solved: Tracker) -> None:
+    for number in MODULES:
+        solved.complete_module(number)
+    (solved.workspace.state_dir / "receipts").rename(solved.workspace.root / "elsewhere")
+    tracker = Tracker.open(solved.workspace.root)
+    with pytest.raises(Locked):
+        tracker.run_milestone("perceptron")
+    report = tracker.run_milestone("perceptron", skip_checks=True)
+    assert all(part.passed and not part.credited for part in report.parts)
+    assert "locked" in report.parts[0].why_not_credited
+    assert tracker.progress.receipts() == []

@@ -1,0 +1,544 @@
+"""Server-side following: a course with a scripted tracker, what it tells, and the folder watch."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import logging
+import os
+import threading
+from collections.abc import Awaitable, Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+import pytest
+
+from tinytorch_milestones.catalog import load
+from tinytorch_milestones.errors import StateError, UnknownName
+from tinytorch_milestones.server_course import Course
+from tinytorch_milestones.server_watch import FolderWatch
+from tinytorch_milestones.state import Completion, RunningState, State, TestState
+from tinytorch_milestones.workspace import Workspace
+
+FIXTURE = Path(__file__).parent / "fixtures" / "state.json"
+LONG = 10.0  # seconds after which something that should happen counts as not happening
+_T = TypeVar("_T")
+
+
+class ScriptedTracker:
+    """Says what a test tells it to say, and remembers what it was asked."""
+
+    def __init__(self, root: Path) -> None:
+        self.workspace = Workspace(root)
+        self.catalog = load()
+        self.trusted = True
+        self.now = msgspec.json.decode(FIXTURE.read_bytes(), type=State)
+        self.changed: list[str] = []  # what `stale` answers
+        self.completed: list[str] = []
+        self.prepared = threading.Event()
+        self.begun = threading.Event()  # a check has begun
+        self.go = threading.Event()  # checks may end
+        self.go.set()
+        self.keeps_stale = False
+        self.unlocks: list[str] = []
+        self.refuses = ""
+        self.raises: Exception | None = None
+        self.in_flight = 0
+        self.most_in_flight = 0
+
+    def state(self, track: str | None = None) -> State:
+        if track is not None and track != self.now.track:
+            raise UnknownName("track", track, [self.now.track])
+        return msgspec.structs.replace(self.now)
+
+    def stale(self) -> list[str]:
+        return list(self.changed)
+
+    def module(self, name: str) -> Any:
+        return self.catalog.module(name)
+
+    def prepare(self) -> None:
+        self.prepared.set()
+
+    def trust(self) -> None:
+        self.trusted = True
+        self.step()
+
+    def step(self) -> None:
+        self.now = msgspec.structs.replace(self.now, sequence=self.now.sequence + 1)
+
+    def complete_module(self, name: str) -> Completion:
+        self.in_flight += 1
+        self.most_in_flight = max(self.most_in_flight, self.in_flight)
+        self.completed.append(name)
+        self.begun.set()
+        try:
+            assert self.go.wait(LONG)
+            if self.raises is not None:
+                raise self.raises
+            if not self.keeps_stale and name in self.changed:
+                self.changed.remove(name)
+            self.step()
+            return self._completion(name)
+        finally:
+            self.in_flight -= 1
+
+    def _completion(self, name: str) -> Completion:
+        test = TestState(
+            id="01.add", title="Sum", passed=False, status="failed", message="got 2", cell_id="c7"
+        )
+        return Completion(
+            module=name,
+            title="01 Tensor",
+            exported=not self.refuses,
+            changed=True,
+            passed=3,
+            total=4,
+            complete=False,
+            tests=[test],
+            seconds=0.5,
+            message="",
+            refused=self.refuses,
+            remedy="Correct it." if self.refuses else "",
+            cell_id="c7",
+            newly_unlocked=self.unlocks,
+        )
+
+
+class RecordingHost:
+    """A server extension that only remembers what was emitted."""
+
+    def __init__(self) -> None:
+        self.check_on_save = True
+        self.debounce_seconds = 0.01
+        self.news_seconds = 0.0
+        self.log = logging.getLogger("tinytorch-test")
+        self.events: list[dict[str, Any]] = []
+        self.heard = asyncio.Event()
+        self.pool = ThreadPoolExecutor(4)
+
+    def emit(self, event: dict[str, Any]) -> None:
+        self.events.append(event)
+        self.heard.set()
+
+    def run(self, work: Callable[[], _T]) -> Awaitable[_T]:
+        return asyncio.get_running_loop().run_in_executor(self.pool, work)
+
+    def kinds(self) -> list[str]:
+        return [event["kind"] for event in self.events]
+
+    async def hears(self, kind: str, times: int = 1) -> dict[str, Any]:
+        async def wait() -> dict[str, Any]:
+            while self.kinds().count(kind) < times:
+                self.heard.clear()
+                await self.heard.wait()
+            return [event for event in self.events if event["kind"] == kind][times - 1]
+
+        return await asyncio.wait_for(wait(), LONG)
+
+
+class Scene:
+    """A course with its scripted tracker and its host."""
+
+    def __init__(self, root: Path) -> None:
+        for folder in ("modules", "tinytorch/core", ".tito"):
+            (root / folder).mkdir(parents=True)
+        self.tracker = ScriptedTracker(root)
+        self.host = RecordingHost()
+        self.course = Course(self.tracker, "my/course", self.host)  # type: ignore[arg-type]
+
+    def notebook(self, module: str, content: str = "{}") -> Path:
+        path = self.course.root / "modules" / f"{module}.ipynb"
+        path.write_text(content)
+        return path
+
+    async def settled(self) -> None:
+        """Everything that was under way is done."""
+        course = self.course
+        while True:
+            waiting = [t for t in (course._worker, course._teller, *course._side) if t is not None]
+            if course._later is None and all(task.done() for task in waiting):
+                return
+            if course._later is not None:
+                await asyncio.sleep(self.host.debounce_seconds)
+            await asyncio.wait_for(asyncio.gather(*waiting, return_exceptions=True), LONG)
+
+
+SceneTest = Callable[[Scene], Coroutine[Any, Any, None]]
+
+
+def scene(test: SceneTest) -> Callable[[Path], None]:
+    """Run an async test with a fresh scene, and leave no thread behind."""
+
+    @functools.wraps(test)
+    def run(tmp_path: Path) -> None:
+        async def play() -> None:
+            stage = Scene(tmp_path / "course")
+            try:
+                await test(stage)
+            finally:
+                stage.tracker.go.set()
+                await stage.course.close()
+                stage.host.pool.shutdown()
+
+        asyncio.run(play())
+
+    del run.__wrapped__  # pytest reads the signature of what it wraps
+    return run
+
+
+@scene
+async def test_a_save_in_lab_is_checked_and_told(stage: Scene) -> None:
+    await stage.course.open()
+    stage.tracker.changed = ["01_tensor"]
+    stage.course.saved(stage.notebook("01_tensor"))
+    checked = await stage.host.hears("checked")
+    await stage.settled()
+    assert stage.tracker.completed == ["01_tensor"]
+    assert stage.host.kinds() == ["checking", "checked", "state"]
+    assert checked == {
+        "workspace": "my/course",
+        "sequence": stage.tracker.now.sequence,
+        "kind": "checked",
+        "module": "01_tensor",
+        "title": "01 Tensor",
+        "passed": 3,
+        "total": 4,
+        "message": "got 2",
+        "cell": "c7",
+        "notebook": "my/course/modules/01_tensor.ipynb",
+        "seconds": 0.5,
+    }
+
+
+@scene
+async def test_a_save_that_changed_no_code_is_quiet(stage: Scene) -> None:
+    await stage.course.open()
+    stage.course.saved(stage.notebook("01_tensor"))
+    await stage.settled()
+    assert stage.tracker.completed == []
+    assert stage.host.events == []
+
+
+@scene
+async def test_a_burst_of_saves_costs_one_more_check_of_the_newest(stage: Scene) -> None:
+    await stage.course.open()
+    stage.tracker.go.clear()
+    stage.tracker.changed = ["01_tensor"]
+    stage.course.saved(stage.notebook("01_tensor"))
+    await stage.host.run(lambda: stage.tracker.begun.wait(LONG))
+    for number in range(20):
+        stage.course.saved(stage.notebook("01_tensor", "{" + " " * number + "}"))
+    stage.tracker.keeps_stale = True  # the content is newer than what was checked
+    stage.tracker.go.set()
+    await stage.host.hears("checked", 2)
+    await stage.settled()
+    assert stage.tracker.completed == ["01_tensor", "01_tensor"]
+    assert stage.tracker.most_in_flight == 1
+
+
+@scene
+async def test_what_stays_stale_is_not_checked_for_ever(stage: Scene) -> None:
+    stage.notebook("01_tensor")
+    stage.tracker.changed = ["01_tensor"]
+    stage.tracker.keeps_stale = True
+    await stage.course.open()
+    await stage.settled()
+    for _ in range(5):
+        stage.course.look()  # the slow poll
+        await stage.settled()
+    assert stage.tracker.completed == ["01_tensor"]
+    stage.notebook("01_tensor", "{   }")
+    stage.course.look()
+    await stage.settled()
+    assert stage.tracker.completed == ["01_tensor", "01_tensor"]
+
+
+@scene
+async def test_the_module_saved_last_goes_first(stage: Scene) -> None:
+    stage.tracker.trusted = False
+    await stage.course.open()
+    stage.tracker.trusted = True
+    stage.tracker.changed = ["01_tensor", "02_activations", "03_layers"]
+    stage.course.saved(stage.notebook("03_layers"))
+    await stage.settled()
+    assert stage.tracker.completed == ["03_layers", "01_tensor", "02_activations"]
+
+
+@scene
+async def test_nothing_runs_in_a_course_that_is_not_trusted(stage: Scene) -> None:
+    stage.tracker.trusted = False
+    stage.tracker.changed = ["01_tensor"]
+    await stage.course.open()
+    stage.course.saved(stage.notebook("01_tensor"))
+    stage.course.changed([stage.course.root / "modules/01_tensor.ipynb"])
+    stage.course.look()
+    await stage.settled()
+    assert stage.tracker.completed == []
+    assert not stage.tracker.prepared.is_set()
+    await stage.course.complete("01")  # an explicit click is consent
+    assert stage.tracker.completed == ["01_tensor"]
+
+
+@scene
+async def test_trusting_checks_what_waited(stage: Scene) -> None:
+    stage.tracker.trusted = False
+    stage.tracker.changed = ["01_tensor"]
+    await stage.course.open()
+    await stage.settled()
+    await stage.course.trust()
+    await stage.settled()
+    assert stage.tracker.completed == ["01_tensor"]
+    assert stage.tracker.prepared.is_set()
+
+
+@scene
+async def test_without_check_on_save_only_state_is_told(stage: Scene) -> None:
+    stage.host.check_on_save = False
+    stage.tracker.changed = ["01_tensor"]
+    await stage.course.open()
+    stage.course.saved(stage.notebook("01_tensor"))
+    stage.tracker.step()
+    stage.course.changed([stage.course.root / ".tito" / "sequence"])
+    await stage.settled()
+    assert stage.tracker.completed == []
+    assert stage.host.kinds() == ["state"]
+    # a course's own choice stands above the server's
+    stage.course.check_on_save = True
+    stage.course.look()
+    await stage.settled()
+    assert stage.tracker.completed == ["01_tensor"]
+
+
+@scene
+async def test_own_writes_cause_no_loop(stage: Scene) -> None:
+    await stage.course.open()
+    stage.tracker.changed = ["01_tensor"]
+    stage.course.saved(stage.notebook("01_tensor"))
+    await stage.settled()
+    told = len(stage.host.events)
+    for _ in range(5):
+        root = stage.course.root
+        stage.course.changed([root / "tinytorch/core/tensor.py", root / ".tito/checks/x.json"])
+        await stage.settled()
+    assert stage.tracker.completed == ["01_tensor"]
+    assert len(stage.host.events) == told
+
+
+@scene
+async def test_unlocking_is_told_once_with_its_notebook(stage: Scene) -> None:
+    milestone = stage.tracker.now.milestones[0]
+    ready = msgspec.structs.replace(milestone, status="ready", notebook="notebooks/01.ipynb")
+    state = stage.tracker.now
+    stage.tracker.now = msgspec.structs.replace(state, milestones=[ready, *state.milestones[1:]])
+    await stage.course.open()
+    stage.tracker.changed, stage.tracker.unlocks = ["03_layers"], [milestone.id]
+    stage.course.saved(stage.notebook("03_layers"))
+    unlocked = await stage.host.hears("unlocked")
+    await stage.settled()
+    assert stage.host.kinds() == ["checking", "checked", "unlocked", "state"]
+    assert unlocked["milestone"] == milestone.id
+    assert unlocked["title"] == f"{milestone.title}, {milestone.year}"
+    assert unlocked["notebook"] == "my/course/notebooks/01.ipynb"
+
+
+@scene
+async def test_a_refusal_says_why_and_what_to_do(stage: Scene) -> None:
+    await stage.course.open()
+    stage.tracker.refuses = "Cell 3 has a syntax error."
+    stage.tracker.changed = ["01_tensor"]
+    stage.course.saved(stage.notebook("01_tensor"))
+    refused = await stage.host.hears("refused")
+    assert refused["message"] == "Cell 3 has a syntax error."
+    assert refused["remedy"] == "Correct it."
+    assert refused["cell"] == "c7"
+
+
+@scene
+async def test_a_check_that_cannot_be_made_is_told_and_the_next_one_runs(stage: Scene) -> None:
+    await stage.course.open()
+    stage.tracker.raises = StateError("The disk is full.", "Make room.")
+    with pytest.raises(StateError):
+        await stage.course.complete("01_tensor")
+    refused = await stage.host.hears("refused")
+    assert (refused["message"], refused["remedy"]) == ("The disk is full.", "Make room.")
+    stage.tracker.raises = None
+    assert (await stage.course.complete("01_tensor")).passed == 3
+    assert (await stage.course.state()).modules[1].status != "checking"
+
+
+@scene
+async def test_a_bug_in_a_check_does_not_stop_the_server(stage: Scene) -> None:
+    await stage.course.open()
+    stage.tracker.raises = RuntimeError("surprise")
+    stage.tracker.changed = ["01_tensor"]
+    stage.course.saved(stage.notebook("01_tensor"))
+    refused = await stage.host.hears("refused")
+    assert "surprise" not in refused["message"]
+    stage.tracker.raises = None
+    await stage.course.complete("01_tensor")
+
+
+@scene
+async def test_while_a_module_is_checked_the_state_says_so(stage: Scene) -> None:
+    await stage.course.open()
+    stage.tracker.go.clear()
+    answer = asyncio.create_task(stage.course.complete("01"))
+    await stage.host.hears("checking")
+    state = await stage.course.state()
+    assert next(m for m in state.modules if m.id == "01_tensor").status == "checking"
+    assert state.workspace.path == "my/course"
+    stage.tracker.go.set()
+    await answer
+
+
+@scene
+async def test_two_clicks_on_one_module_share_one_check(stage: Scene) -> None:
+    await stage.course.open()
+    stage.tracker.go.clear()
+    first = asyncio.create_task(stage.course.complete("01"))
+    await stage.host.hears("checking")
+    others = [asyncio.create_task(stage.course.complete("01")) for _ in range(5)]
+    await asyncio.sleep(0)
+    stage.tracker.go.set()
+    await asyncio.gather(first, *others)
+    # the first began before the others asked, so its answer could be too old for them
+    assert stage.tracker.completed == ["01_tensor", "01_tensor"]
+
+
+@scene
+async def test_what_another_process_checked_is_told_here(stage: Scene) -> None:
+    await stage.course.open()
+    state = stage.tracker.now
+    module = msgspec.structs.replace(
+        state.modules[1], checked_at="2031-01-01T00:00:00Z", problem=""
+    )
+    stage.tracker.now = msgspec.structs.replace(
+        state,
+        sequence=state.sequence + 5,
+        modules=[state.modules[0], module, *state.modules[2:]],
+    )
+    stage.course.changed([stage.course.root / ".tito" / "checks" / "01_tensor.json"])
+    checked = await stage.host.hears("checked")
+    assert checked["module"] == module.id
+    assert checked["sequence"] == state.sequence + 5
+    await stage.settled()
+    stage.course.changed([stage.course.root / ".tito" / "checks" / "01_tensor.json"])
+    await stage.settled()
+    assert stage.host.kinds().count("checked") == 1
+
+
+@scene
+async def test_a_run_elsewhere_is_told_as_it_moves(stage: Scene) -> None:
+    await stage.course.open()
+    for step in (10, 20):
+        state = stage.tracker.now
+        running = RunningState(part="trained", step=step, steps=100, seconds_left=None)
+        first = msgspec.structs.replace(state.milestones[0], running=running, status="running")
+        stage.tracker.now = msgspec.structs.replace(
+            state, sequence=state.sequence + 1, milestones=[first, *state.milestones[1:]]
+        )
+        stage.course.changed([stage.course.root / ".tito" / "attempts" / "x.json"])
+        await stage.settled()
+    assert stage.host.kinds() == ["milestone", "milestone"]
+    assert stage.host.events[0]["milestone"] == stage.tracker.now.milestones[0].id
+
+
+@scene
+async def test_news_that_come_in_a_pause_are_told_after_it(stage: Scene) -> None:
+    stage.host.news_seconds = 0.05
+    await stage.course.open()
+    for _ in range(2):
+        told = len(stage.host.events)
+        stage.tracker.step()
+        stage.course.changed([stage.course.root / ".tito" / "sequence"])
+        await stage.host.hears("state", told + 1)
+    assert stage.host.events[-1]["sequence"] == stage.tracker.now.sequence
+
+
+@scene
+async def test_closing_answers_whoever_still_waits(stage: Scene) -> None:
+    await stage.course.open()
+    stage.tracker.go.clear()
+    first = asyncio.create_task(stage.course.complete("01"))
+    await stage.host.hears("checking")
+    second = asyncio.create_task(stage.course.complete("02"))
+    await asyncio.sleep(0)
+    await stage.course.close()
+    with pytest.raises(asyncio.CancelledError):
+        await asyncio.wait_for(second, LONG)
+    with pytest.raises(asyncio.CancelledError):
+        await asyncio.wait_for(first, LONG)
+
+
+# watching folders
+
+
+class Reports:
+    """Collects what a FolderWatch reports."""
+
+    def __init__(self) -> None:
+        self.paths: set[Path] = set()
+        self.came = threading.Condition()
+
+    def __call__(self, paths: set[Path]) -> None:
+        with self.came:
+            self.paths |= paths
+            self.came.notify_all()
+
+    def wait_for(self, path: Path) -> None:
+        with self.came:
+            assert self.came.wait_for(lambda: path in self.paths, LONG), self.paths
+
+
+def write_until_reported(reports: Reports, path: Path) -> None:
+    """Write until the watch has started and seen it: it begins some time after `watch`."""
+    for _ in range(200):
+        path.write_text(os.urandom(4).hex())
+        with reports.came:
+            if reports.came.wait_for(lambda: path in reports.paths, 0.1):
+                return
+    raise AssertionError(f"{path} was never reported")
+
+
+@pytest.fixture
+def reports() -> Reports:
+    return Reports()
+
+
+@pytest.fixture
+def watch(reports: Reports) -> Any:
+    watch = FolderWatch(reports, logging.getLogger("tinytorch-test"))
+    yield watch
+    watch.close()
+    assert not [t for t in threading.enumerate() if t.name == "tinytorch-watch"]
+
+
+def test_changes_are_reported_and_noise_is_not(
+    tmp_path: Path, reports: Reports, watch: FolderWatch
+) -> None:
+    for folder in ("a/.ipynb_checkpoints", "a/__pycache__", "b"):
+        (tmp_path / folder).mkdir(parents=True)
+    assert watch.watch([tmp_path / "a", tmp_path / "b", tmp_path / "missing"])
+    write_until_reported(reports, tmp_path / "a" / "x.ipynb")
+    noise = ["a/.tmp-1-x", "a/lock", "a/__pycache__/x.pyc", "a/.ipynb_checkpoints/x.ipynb"]
+    for name in noise:
+        (tmp_path / name).write_text("x")
+    write_until_reported(reports, tmp_path / "b" / "y.py")
+    assert not {tmp_path / name for name in noise} & reports.paths
+
+
+def test_a_folder_that_was_replaced_is_watched_again(
+    tmp_path: Path, reports: Reports, watch: FolderWatch
+) -> None:
+    folder = tmp_path / "a"
+    folder.mkdir()
+    assert watch.watch([folder])
+    assert not watch.watch([folder])
+    write_until_reported(reports, folder / "x")
+    folder.rename(tmp_path / "old")
+    folder.mkdir()
+    assert watch.watch([folder])
+    write_until_reported(reports, folder / "y")

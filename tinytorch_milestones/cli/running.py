@@ -1,0 +1,326 @@
+"""A milestone's run in a terminal: live curves where there is one, plain lines in a pipe."""
+
+from __future__ import annotations
+
+import time
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from tinytorch_milestones.cli.output import Screen, duration
+from tinytorch_milestones.cli.views import gate_mark, show_gates, show_hints
+
+if TYPE_CHECKING:
+    from rich.console import Group
+    from rich.live import Live
+    from rich.text import Text
+
+    from tinytorch_milestones.catalog.model import Milestone, Part
+    from tinytorch_milestones.state import PartReport, VerdictState
+    from tinytorch_milestones.tracker import Run
+    from tinytorch_milestones.training.steps import Step
+
+_FRAME_SECONDS = 0.1
+_SHARE = 0.03  # of the time may go into drawing
+_WATCHABLE_SECONDS = 2.5
+_SMALLEST = (40, 14)  # columns and rows below which curves are not worth drawing
+
+
+def observer(screen: Screen) -> PlainView | LiveView:
+    """The view that suits where the output goes."""
+    console = screen.console
+    drawable = (
+        screen.terminal
+        and not console.is_dumb_terminal
+        and console.encoding.lower().startswith("utf")
+        and console.width >= _SMALLEST[0]
+        and console.height >= _SMALLEST[1]
+    )
+    return LiveView(screen) if drawable else PlainView(screen)
+
+
+def whose(run: Run) -> str:
+    """Whose code runs, in words."""
+    return "your code" if run.implementation == "yours" else "the reference code"
+
+
+def show_result(screen: Screen, report: PartReport) -> None:
+    """How a part ended: gates, what to look at, and the figures of the run."""
+    if report.error:
+        screen.line(("The run stopped on an error in the code:", "red"))
+        for line in report.error.splitlines():
+            screen.line(line, indent=2)
+        if report.error_module:
+            screen.line(f"It came from module {report.error_module}.", indent=2)
+    elif report.interrupted:
+        screen.line(("Stopped. ", "yellow"), "No credit; the attempt is kept as interrupted.")
+    word, style = ("Passed", "bold green") if report.passed else ("Not passed", "bold red")
+    if report.interrupted or report.error:
+        word, style = "Ended", "bold"
+    figures = [f"{report.steps:,} steps in {duration(report.seconds)} of training"]
+    if report.samples_per_second:
+        figures.append(f"{report.samples_per_second:,.0f} samples/s")
+    score = f" {report.score_text}" if report.score_text and not report.error else ""
+    screen.line((f"{word}: ", style), f"{report.title}{score}, {', '.join(figures)}")
+    if not report.interrupted and not report.error:
+        show_hints(screen, report)
+    if report.passed and not report.credited and report.why_not_credited:
+        screen.line(("No credit: ", "yellow"), report.why_not_credited)
+
+
+class PlainView:
+    """A start line, a line for about every tenth of the run, the gates, the result."""
+
+    def __init__(self, screen: Screen) -> None:
+        self._screen = screen
+        self._tenth = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        return None
+
+    def started(self, milestone: Milestone, part: Part, run: Run) -> None:
+        """Say what runs and whose code."""
+        self._tenth = 0
+        self._screen.line((f"{milestone.year}  {milestone.title}: {part.title}", "bold"))
+        self._screen.line(part.story, indent=2)
+        self._screen.line(f"{whose(run)}: {run.path}", indent=2)
+        self._flush()
+
+    def stepped(self, step: Step, run: Run) -> None:
+        """Print a line when another tenth is done."""
+        tenth = 10 * step.step // max(1, step.steps)
+        if tenth <= self._tenth:
+            return
+        self._tenth = tenth
+        words = [f"{min(10 * tenth, 100):3d} %", f"step {step.step:,} of {step.steps:,}"]
+        words.append(f"loss {step.loss:.4g}")
+        if run.evidence.accuracies:
+            words.append(f"accuracy {100 * run.evidence.accuracies[-1][1]:.1f} %")
+        left = run.seconds_left()
+        if left is not None and step.step < step.steps:
+            words.append(f"{duration(left)} left")
+        self._screen.line("  ".join(words), indent=2)
+        self._flush()
+
+    def finished(self, report: PartReport, run: Run) -> None:
+        """Print gates and result."""
+        show_gates(self._screen, list(report.verdicts))
+        show_result(self._screen, report)
+        self._screen.blank()
+        self._flush()
+
+    def _flush(self) -> None:
+        self._screen.console.file.flush()
+
+
+class LiveView:
+    """One picture that is drawn again as the run goes on, and stays when it ends.
+
+    Frames are spaced by what they cost. A run that would be over in an instant is spread over
+    about two seconds, so that there is something to watch; training time is counted without that.
+    """
+
+    def __init__(self, screen: Screen) -> None:
+        self._screen = screen
+        self._live: Live | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._stop()
+
+    def _stop(self) -> None:
+        live, self._live = self._live, None
+        if live is not None:
+            live.stop()
+
+    def started(self, milestone: Milestone, part: Part, run: Run) -> None:
+        """Draw the empty picture."""
+        from rich.live import Live
+
+        from tinytorch_milestones.cli.plot import Curve
+
+        self._milestone, self._part = milestone, part
+        self._loss, self._accuracy = Curve(), Curve()
+        ghost = run.ghosts.get("last run") or run.ghosts.get("reference") or []
+        last = max(1, len(ghost) - 1)
+        self._ghost = [(index / last, value) for index, value in enumerate(ghost)]
+        self._began = time.monotonic()
+        self._next = 0.0
+        self._screen.line((f"{milestone.year}  {milestone.title}", "bold"))
+        self._screen.line(part.story, indent=6)
+        self._live = Live(
+            console=self._screen.console,
+            auto_refresh=False,
+            redirect_stdout=False,
+            redirect_stderr=False,
+            vertical_overflow="crop",
+        )
+        self._live.start()
+        self._draw(run, run.verdicts())
+
+    def stepped(self, step: Step, run: Run) -> None:
+        """Take the step in; draw when it is time."""
+        position = step.step / max(1, step.steps)
+        self._loss.add(position, step.loss)
+        if step.accuracy is not None:
+            self._accuracy.add(position, step.accuracy)
+        now = time.monotonic()
+        if now >= self._next:
+            self._draw(run, run.verdicts())
+            drawn = time.monotonic()
+            self._next = drawn + max(_FRAME_SECONDS, (drawn - now) / _SHARE)
+        if now < self._began + _WATCHABLE_SECONDS * position - _FRAME_SECONDS:
+            time.sleep(_FRAME_SECONDS)
+
+    def finished(self, report: PartReport, run: Run) -> None:
+        """Leave the last picture standing and say how it ended."""
+        self._draw(run, report.verdicts, final=True)
+        self._stop()
+        show_result(self._screen, report)
+        self._screen.blank()
+
+    def _draw(self, run: Run, verdicts: list[VerdictState], *, final: bool = False) -> None:
+        if self._live is not None:
+            self._live.update(self._picture(run, verdicts, final), refresh=True)
+
+    def _picture(self, run: Run, verdicts: list[VerdictState], final: bool) -> Group:
+        from rich.console import Group
+        from rich.text import Text
+
+        width = self._screen.width
+        lines = [
+            _ends(Text(self._part.title, "bold"), Text(whose(run), "dim"), width),
+            self._bar(run, width),
+            _ends(*self._progress(run, final), width),
+            Text(),
+        ]
+        below = [
+            Text(),
+            *_chips(verdicts, width),
+            Text("" if final else "Ctrl-C stops the run", "dim"),
+        ]
+        # one row stays free for the cursor, or the terminal scrolls at every frame
+        room = self._screen.console.height - len(lines) - len(below) - 1
+        lines += self._charts(width, max(3, min(room, 14)))
+        return Group(*lines, *(below[:-1] if final else below))
+
+    def _bar(self, run: Run, width: int) -> Text:
+        from rich.text import Text
+
+        step = run.latest
+        share = step.step / max(1, step.steps) if step is not None else 0.0
+        full = min(width, round(share * width))
+        return Text.assemble(("━" * full, "cyan"), ("─" * (width - full), "dim"))
+
+    def _progress(self, run: Run, final: bool) -> tuple[Text, Text]:
+        from rich.text import Text
+
+        step = run.latest
+        if step is None:
+            return Text("starting …", "dim"), Text()
+        where = f"step {step.step:,} of {step.steps:,}"
+        if step.epochs > 1:
+            where = f"epoch {step.epoch} of {step.epochs}, {where}"
+        figures = [f"{run.samples_per_second:,.0f} samples/s"] if run.samples_per_second else []
+        left = run.seconds_left()
+        if left is not None and not final:
+            figures.append(f"{duration(left)} left")
+        if memory := run.memory:
+            figures.append(f"{memory / 1e6:,.0f} MB")
+        return Text(where), Text(", ".join(figures), "dim")
+
+    def _charts(self, width: int, height: int) -> list[Text]:
+        from rich.text import Text
+
+        from tinytorch_milestones.cli.plot import Level, chart
+
+        losses = self._loss.points()
+        everything = [value for _, value in [*losses, *self._ghost]]
+        top = max(everything, default=1.0) or 1.0
+        known = [(self._ghost, "dim"), (losses, "bright_blue")]
+        levels = [
+            Level(gate.required, f"{100 * gate.required:.0f} % asked", "yellow")
+            for gate in self._part.gates
+            if gate.metric in ("accuracy", "best_accuracy")
+        ]
+        if self._part.chance is not None:
+            levels.append(Level(self._part.chance, "chance"))
+        accuracies = self._accuracy.points()
+        rows = max(3, height - 1)
+        single = width < 64 or (not accuracies and not levels)
+        if single:
+            whole = chart(known, width=width, height=rows, low=0.0, high=top)
+            return [self._title("loss", self._loss.last, width), *whole]
+        half = (width - 2) // 2
+        left = chart(known, width=half, height=rows, low=0.0, high=top)
+        right = chart(
+            [(accuracies, "green")],
+            width=half,
+            height=rows,
+            low=0.0,
+            high=1.0,
+            levels=levels,
+            percent=True,
+        )
+        titles = Text.assemble(
+            self._title("loss", self._loss.last, half),
+            "  ",
+            self._title("accuracy, held out", self._accuracy.last, half, percent=True),
+        )
+        return [
+            titles,
+            *(Text.assemble(a, "  ", b) for a, b in zip(left, right, strict=True)),
+        ]
+
+    def _title(self, name: str, value: float | None, width: int, *, percent: bool = False) -> Text:
+        from rich.text import Text
+
+        shown = "" if value is None else f"{100 * value:.1f} %" if percent else f"{value:.4g}"
+        text = Text.assemble(" " * 7, name, "  ", (shown, "bold"))
+        text.append(" " * max(0, width - text.cell_len))
+        return text
+
+
+def _ends(left: Text, right: Text, width: int) -> Text:
+    from rich.text import Text
+
+    gap = width - left.cell_len - right.cell_len
+    if gap < 2:
+        left = left.copy()
+        left.truncate(width, overflow="ellipsis")
+        return left
+    return Text.assemble(left, " " * gap, right)
+
+
+def _chips(verdicts: list[VerdictState], width: int) -> list[Text]:
+    """Gates side by side, as many to a line as fit."""
+    from rich.text import Text
+
+    lines: list[Text] = []
+    for verdict in verdicts:
+        (mark, style), _ = gate_mark(verdict)
+        words = f" {verdict.title}"
+        if verdict.measured:
+            words += f" {verdict.measured}"
+        chip = Text.assemble((mark, style), words, (f" ({verdict.required})", "dim"))
+        if lines and lines[-1].cell_len + 3 + chip.cell_len <= width:
+            lines[-1].append("   ")
+            lines[-1].append_text(chip)
+        else:
+            chip.truncate(width, overflow="ellipsis")
+            lines.append(chip)
+    return lines

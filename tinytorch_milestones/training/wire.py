@@ -1,0 +1,72 @@
+"""Steps as plain JSON values, between a training child and its parent."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from tinytorch_milestones.training.steps import Step
+
+# JSON has no infinity and no not-a-number, and a diverging loss is just that
+_TO_JSON = {"inf": math.inf, "-inf": -math.inf, "nan": math.nan}
+_NUMBERS = ("epoch", "epochs", "step", "steps", "loss", "samples", "seconds")
+
+
+def encode(steps: Iterable[Step]) -> list[dict[str, Any]]:
+    """JSON-able values of steps, without their views; fields at their default are left out."""
+    return [_encode(step) for step in steps]
+
+
+def decode(values: Sequence[dict[str, Any]]) -> list[Step]:
+    """The steps that `encode` was given. Raises KeyError, TypeError or ValueError for anything else."""
+    return [_decode(value) for value in values]
+
+
+def _encode(step: Step) -> dict[str, Any]:
+    value: dict[str, Any] = {name: _out(getattr(step, name)) for name in _NUMBERS}
+    if step.accuracy is not None:
+        value["accuracy"] = _out(step.accuracy)
+    if step.metrics:
+        value["metrics"] = {name: _out(number) for name, number in step.metrics.items()}
+    if step.parameters:
+        value["parameters"] = {
+            name: [_out(update), _out(change)] for name, (update, change) in step.parameters.items()
+        }
+    if step.note:
+        value["note"] = step.note
+    return value
+
+
+def _decode(value: dict[str, Any]) -> Step:
+    step = Step(
+        epoch=int(value["epoch"]),
+        epochs=int(value["epochs"]),
+        step=int(value["step"]),
+        steps=int(value["steps"]),
+        loss=_in(value["loss"]),
+        samples=int(value["samples"]),
+        seconds=_in(value["seconds"]),
+        note=str(value.get("note", "")),
+    )
+    if "accuracy" in value:
+        step.accuracy = _in(value["accuracy"])
+    if "metrics" in value:
+        step.metrics = {str(name): _in(number) for name, number in value["metrics"].items()}
+    if "parameters" in value:
+        step.parameters = {
+            str(name): (_in(update), _in(change))
+            for name, (update, change) in value["parameters"].items()
+        }
+    return step
+
+
+def _out(number: float) -> float | int | str:
+    if isinstance(number, int):
+        return number
+    number = float(number)  # numpy's floats too
+    return number if math.isfinite(number) else str(number)
+
+
+def _in(value: Any) -> float:
+    return _TO_JSON[value] if isinstance(value, str) else float(value)

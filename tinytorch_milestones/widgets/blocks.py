@@ -1,0 +1,224 @@
+"""What stands around the figure: head, progress, gates, ending, celebration. HTML and text."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tinytorch_milestones.catalog.model import Milestone, Module, Part
+from tinytorch_milestones.state import NextStep, PartReport, RunReport, VerdictState
+from tinytorch_milestones.widgets.html import (
+    Bundle,
+    bundle,
+    module_link,
+    notebook_link,
+    required_text,
+)
+
+if TYPE_CHECKING:
+    from tinytorch_milestones.tracker import Run
+
+_SHAPES = {None: "\u2026", True: "\u2713", False: "\u2717"}
+_WORDS = {None: "waiting", True: "passed", False: "failed"}
+
+
+def head(milestone: Milestone, part: Part, run: Run, run_id: str | None) -> Bundle:
+    """Year, headline, story and whose code runs; with a Stop button while `run_id` is given."""
+    yours = run.implementation == "yours"
+    whose = "Your code runs" if yours else "The reference code runs"
+    path = str(run.path).replace(str(Path.home()), "~", 1)
+    stop = (
+        f'<button class="tinytorch-stop" data-run="{escape(run_id)}" type="button" '
+        f'title="Stop this run. Nothing is credited.">\u25a0 Stop</button>'
+        if run_id
+        else ""
+    )
+    html = (
+        f'<div class="tinytorch-head"><div><div class="tinytorch-title">'
+        f'<span class="tinytorch-year">{milestone.year}</span>'
+        f"{escape(milestone.headline)}: {escape(_lower(part.title))}</div>"
+        f"<p>{escape(part.story)}</p>"
+        f'<p class="tinytorch-muted">{whose}: '
+        f'<span class="tinytorch-path">{escape(path)}</span></p></div>{stop}</div>'
+    )
+    text = f"{milestone.year}  {milestone.headline}: {_lower(part.title)}\n{whose}: {path}"
+    return bundle(html, text)
+
+
+def progress(run: Run, seconds_left: float | None) -> Bundle:
+    """The bar, where the run is, and how fast."""
+    evidence = run.evidence
+    planned = max(evidence.planned, 1)
+    share = min(1.0, evidence.steps / planned)
+    where = f"step {evidence.steps:,} of {planned:,}"
+    if evidence.epochs > 1:
+        where = f"epoch {evidence.epoch} of {evidence.epochs} \u00b7 {where}"
+    facts = []
+    if run.samples_per_second:
+        facts.append(f"{_rounded(run.samples_per_second)} samples/s")
+    if seconds_left is not None:
+        facts.append(f"{duration(seconds_left)} left")
+    if memory := run.memory:
+        facts.append(f"{memory / 1e6:,.0f} MB")
+    how = " \u00b7 ".join(facts)
+    html = (
+        f'<div class="tinytorch-track" role="progressbar" aria-label="progress of the run" '
+        f'aria-valuemin="0" aria-valuemax="{planned}" aria-valuenow="{evidence.steps}">'
+        f'<div style="width: {100 * share:.1f}%"></div></div>'
+        f'<div class="tinytorch-row"><span>{where}</span><span>{how}</span></div>'
+    )
+    return bundle(html, f"{where}  {how}", styled=False)
+
+
+def chips(verdicts: Sequence[VerdictState]) -> Bundle:
+    """One chip a gate: shape and word say what colour repeats."""
+    parts, lines = [], []
+    for verdict in verdicts:
+        shape, word = _SHAPES[verdict.passed], _WORDS[verdict.passed]
+        kind = "" if verdict.passed is None else f" tinytorch-{word}"
+        required = required_text(verdict.required)
+        measured = f" {verdict.measured}" if verdict.measured else ""
+        parts.append(
+            f'<span class="tinytorch-chip{kind}" role="listitem" '
+            f'aria-label="{escape(f"{word}: {verdict.title}{measured}, required {required}")}">'
+            f"{shape} {escape(verdict.title)}{escape(measured)} "
+            f"<small>{escape(required)}</small></span>"
+        )
+        lines.append(f"  {word:<7}  {verdict.title}{measured} ({verdict.required})")
+    html = f'<div class="tinytorch-chips" role="list">{"".join(parts)}</div>'
+    return bundle(html, "\n".join(lines), styled=False)
+
+
+def ending(
+    report: PartReport, planned: int, shown_seconds: float, modules: Mapping[str, Module]
+) -> Bundle:
+    """The summary of a part, with the root cause when it did not pass."""
+    paced = shown_seconds > 1.5 * report.seconds + 1
+    summary = (
+        f"{report.steps:,} steps in {duration(report.seconds)} of training"
+        + (f" (shown in {duration(shown_seconds)})" if paced else "")
+        + (
+            f", {_rounded(report.samples_per_second)} samples/s"
+            if report.samples_per_second
+            else ""
+        )
+        + f", seed {report.seed}"
+    )
+    if report.interrupted:
+        said = f"Stopped after step {report.steps:,} of {planned:,}; not credited."
+        return _card("", said, f'<p class="tinytorch-muted">{summary}</p>', summary)
+    if report.error:
+        link = _hint_link(report.error_module, modules)
+        return _card(
+            "tinytorch-lost",
+            "The run ended with an error; not credited.",
+            f"<pre>{escape(report.error)}</pre>{link[0]}",
+            f"{report.error}\n{link[1]}",
+        )
+    if report.passed:
+        said = "Every gate passed."
+        if report.why_not_credited:
+            said += f" Not credited: {report.why_not_credited}."
+        return _card("tinytorch-won", said, f'<p class="tinytorch-muted">{summary}</p>', summary)
+    failed = next((v for v in report.verdicts if v.passed is False), None)
+    if failed is None:
+        waiting = ", ".join(v.title for v in report.verdicts if v.passed is None)
+        said = f"Not passed: never measured: {waiting}."
+        return _card("tinytorch-lost", said, f'<p class="tinytorch-muted">{summary}</p>', summary)
+    link = _hint_link(failed.module, modules)
+    said = (
+        f"Not passed: {failed.title} {failed.measured}, required {required_text(failed.required)}."
+    )
+    html = f'<p>{escape(failed.hint)}</p>{link[0]}<p class="tinytorch-muted">{summary}</p>'
+    return _card("tinytorch-lost", said, html, f"{failed.hint}\n{link[1]}\n{summary}")
+
+
+def conclusion(milestone: Milestone, report: RunReport, demo: bool) -> Bundle | None:
+    """What the whole run came to: the celebration, or what is left to do."""
+    passed = bool(report.parts) and all(part.passed for part in report.parts)
+    if report.newly_complete:
+        play = (
+            "Play with it: put <code>learning_rate = 0.001</code> or a model of your own in a cell "
+            f"that begins with <code>%%milestone run {escape(milestone.id)}</code>."
+        )
+        html = f"<p>{escape(report.changed_history)}</p>"
+        if report.badge:
+            html += f"<p>Badge: <b>{escape(report.badge)}</b></p>"
+        html += f"<p>{play}</p>" + _next_html(report.next)
+        text = f"{report.changed_history}\n" + (f"Badge: {report.badge}\n" if report.badge else "")
+        said = f"Milestone complete: {milestone.title}, {milestone.year}"
+        return _card("tinytorch-won", said, html, text + _next_text(report.next))
+    if demo:
+        own = (
+            f"Now with your own code: <code>%milestone run {escape(milestone.id)}</code>"
+            if report.next and report.next.id == milestone.id
+            else ""
+        )
+        html = (f"<p>{own}</p>" if own else "") + _next_html(report.next)
+        said = "That was the reference code. It will be yours."
+        return _card("", said, html, _next_text(report.next))
+    if not passed or report.next is None:
+        return None
+    said = f"{milestone.title} is complete." if report.complete else "On the way."
+    return _card("", said, _next_html(report.next), _next_text(report.next))
+
+
+def _card(kind: str, said: str, html: str, text: str) -> Bundle:
+    return bundle(
+        f'<div class="tinytorch-card {kind}"><p><b>{escape(said)}</b></p>{html}</div>',
+        f"{said}\n{text}".strip(),
+    )
+
+
+def _hint_link(number: str, modules: Mapping[str, Module]) -> tuple[str, str]:
+    module = modules.get(number)
+    if module is None:
+        return "", ""
+    words = f"Open {module.number} {module.title}"
+    return f"<p>{module_link(module, words=words)}</p>", f"{words}: modules/{module.id}.ipynb"
+
+
+def _next_html(step: NextStep | None) -> str:
+    if step is None:
+        return ""
+    title = notebook_link(step.notebook, step.title) if step.notebook else escape(step.title)
+    return f"<p>Next: {title}. {escape(step.why)}</p>"
+
+
+def _next_text(step: NextStep | None) -> str:
+    if step is None:
+        return ""
+    where = f" ({step.notebook})" if step.notebook else ""
+    return f"Next: {step.title}{where}. {step.why}"
+
+
+def duration(seconds: float) -> str:
+    """A duration for people: `4 ms`, `0.42 s`, `21 s`, `3 min 20 s`."""
+    if not math.isfinite(seconds):
+        return "a while"
+    if 0 < seconds < 0.1:
+        return f"{1000 * seconds:.0f} ms" if seconds >= 0.001 else "less than 1 ms"
+    if seconds < 1:
+        return f"{seconds:.2f} s"
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s"
+
+
+def _rounded(value: float) -> str:
+    if value < 100:
+        return f"{value:.1f}"
+    digits = 10 ** (len(str(int(value))) - 3)
+    return f"{int(round(value / digits) * digits):,}"
+
+
+def _lower(title: str) -> str:
+    """A title within a sentence: only an ordinary first word loses its capital."""
+    first = title.split(" ")[0]
+    return title[:1].lower() + title[1:] if first[1:].islower() or len(first) == 1 else title

@@ -1,0 +1,202 @@
+"""The dashboard of a run: a milestone's parts as they happen, and what stays of them.
+
+It is the tracker's `Observer` and knows nothing about gates or credit; it shows what it is given.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable, Iterable
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+from tinytorch_milestones.catalog.model import Milestone, Module, Part
+from tinytorch_milestones.state import PartReport, RunReport
+from tinytorch_milestones.widgets import blocks, html
+from tinytorch_milestones.widgets.figure import HEIGHT, WIDTH, RunFigure
+from tinytorch_milestones.widgets.screen import Screen, this_screen
+from tinytorch_milestones.widgets.theme import DARK, LIGHT, lab_theme
+
+if TYPE_CHECKING:
+    from tinytorch_milestones.tracker import Run
+    from tinytorch_milestones.training.steps import Step
+
+WATCHING_SECONDS = 3.0  # a shorter run is stretched to this, so that there is something to see
+_STEP_SECONDS = 0.15  # but a single step is not stretched beyond this
+_PACED_FRAME = 0.06
+_SHARE = 0.02  # of the training time, spent on drawing a run that is not stretched ...
+_ALLOWANCE = 0.25  # ... beyond these seconds, which make short runs move at once
+_SHORTEST_GAP = 0.08
+
+
+class Dashboard:
+    """Draws runs in a notebook's output.
+
+    `fast` turns off stretching short runs for watching. `modules` are linked to from hints.
+    """
+
+    def __init__(
+        self, *, fast: bool = False, modules: Iterable[Module] = (), screen: Screen | None = None
+    ) -> None:
+        self._screen = screen or this_screen()
+        self._fast = fast or not self._screen.live
+        self._modules = {module.number: module for module in modules}
+        self._demo = False
+        self._begin("")
+
+    def _begin(self, run_id: str) -> None:
+        self._id = run_id
+        self._figure: RunFigure | None = None
+        self._picture: dict[str, Any] | None = None
+        self._gates: list[tuple[str, bool | None]] | None = None
+        self._start = time.perf_counter()
+        self._spent = 0.0
+        self._pace = 0.0  # seconds this run is stretched to, 0 when it is not
+        self._at_step = 0  # nothing is drawn before this step ...
+        self._due = 0.0  # ... and before this moment
+
+    # the observer
+
+    def started(self, milestone: Milestone, part: Part, run: Run) -> None:
+        """Show head, empty figure and waiting gates."""
+        self._begin(secrets.token_hex(6))
+        self._milestone, self._part = milestone, part
+        self._demo = run.implementation == "reference"
+        if self._screen.live:
+            self._figure = RunFigure(part, lab_theme(), ghosts=run.ghosts)
+            self._put("head", blocks.head(milestone, part, run, self._id))
+            self._try(lambda: self._frame(run, None))
+        else:
+            self._put("head", blocks.head(milestone, part, run, None))
+        self._start = time.perf_counter()
+
+    def stepped(self, step: Step, run: Run) -> None:
+        """Draw when it is time to; otherwise this costs two comparisons."""
+        if step.step < self._at_step or time.perf_counter() < self._due:
+            return
+        if self._figure is None:
+            self._due = float("inf")
+            return
+        begin = time.perf_counter()
+        if step.step == 1 and not self._fast:
+            self._pace = min(WATCHING_SECONDS, _STEP_SECONDS * step.steps)
+        self._try(lambda: self._frame(run, step))
+        cost = time.perf_counter() - begin
+        if self._pace and run.seconds + (run.seconds_left() or 0.0) < WATCHING_SECONDS:
+            self._stretch(step)
+        else:
+            self._pace = 0.0
+            self._throttle(cost, run.seconds)
+
+    def finished(self, report: PartReport, run: Run) -> None:
+        """Leave the final picture, the gates and the summary; disarm Stop first."""
+        shown = time.perf_counter() - self._start
+        planned = max(run.evidence.planned, report.steps)
+        if self._screen.live:
+            self._put("head", blocks.head(self._milestone, self._part, run, None))
+            self._put("progress", blocks.progress(run, None))
+            self._try(lambda: self._final_picture(report, run))
+        self._put("gates", blocks.chips(report.verdicts))
+        self._put("ending", blocks.ending(report, planned, shown, self._modules))
+
+    def conclude(self, milestone: Milestone, report: RunReport) -> None:
+        """After all parts: the celebration, or what comes next."""
+        self._id = secrets.token_hex(6)
+        conclusion = blocks.conclusion(milestone, report, self._demo)
+        if conclusion is not None:
+            self._put("conclusion", conclusion)
+        for warning in report.warnings:
+            self._put(f"warning {warning}", html.bundle(escape(warning), warning))
+
+    # drawing
+
+    def _put(self, slot: str, bundle: html.Bundle, metadata: dict[str, Any] | None = None) -> None:
+        self._screen.put(f"{self._id}/{slot}", bundle, metadata)
+
+    def _try(self, draw: Callable[[], None]) -> None:
+        """Draw; a picture that cannot be drawn must not end a run, nor cost its credit."""
+        try:
+            draw()
+        except Exception as error:
+            self._figure = None
+            said = f"The figure could not be drawn ({type(error).__name__}: {error})."
+            self._put("figure", html.bundle(escape(said), said, styled=False))
+
+    def _frame(self, run: Run, step: Step | None) -> None:
+        assert self._figure is not None
+        picture = self._look(step)
+        self._figure.update(run, picture)
+        left = run.seconds_left()
+        if self._pace and left is not None:
+            left = max(left, self._pace - (time.perf_counter() - self._start))
+        self._put("progress", blocks.progress(run, left))
+        self._put(
+            "figure",
+            {"image/png": self._figure.png(), "text/plain": ""},
+            {"image/png": {"width": round(100 * WIDTH), "height": round(100 * HEIGHT)}},
+        )
+        verdicts = run.verdicts()
+        now = [(verdict.measured, verdict.passed) for verdict in verdicts]
+        if now != self._gates:
+            self._gates = now
+            self._put("gates", blocks.chips(verdicts))
+
+    def _look(self, step: Step | None) -> dict[str, Any] | None:
+        if step is None or step.view is None:
+            return None
+        try:
+            self._picture = step.view()
+        except Exception:
+            # a picture must not end a run: the student's code is judged by its steps
+            return None
+        return self._picture
+
+    def _final_picture(self, report: PartReport, run: Run) -> None:
+        picture = self._look(run.latest) or self._picture
+        light, dark = (
+            RunFigure(self._part, theme, ghosts=run.ghosts, scale=2.0) for theme in (LIGHT, DARK)
+        )
+        for figure in (light, dark):
+            figure.update(run, picture, final=True)
+        description = _describe(self._part, report)
+        self._put(
+            "figure",
+            {
+                "text/html": html.twin_picture(
+                    light.png(transparent=True, small=True),
+                    dark.png(transparent=True, small=True),
+                    description,
+                ),
+                "image/png": light.png(small=True),
+                "text/plain": description,
+            },
+            {"image/png": {"width": round(100 * WIDTH), "height": round(100 * HEIGHT)}},
+        )
+
+    # when to draw
+
+    def _stretch(self, step: Step) -> None:
+        share = (step.step - 1) / max(1, step.steps - 1)
+        ahead = self._pace * share - (time.perf_counter() - self._start)
+        if ahead > 0:
+            time.sleep(ahead)
+        frames = max(1, round(self._pace / _PACED_FRAME))
+        self._at_step, self._due = step.step + max(1, step.steps // frames), 0.0
+
+    def _throttle(self, cost: float, trained: float) -> None:
+        self._spent += cost
+        # the training time by which one more frame like this one is within its share
+        affordable = (self._spent + cost - _ALLOWANCE) / _SHARE
+        self._at_step = 0
+        self._due = time.perf_counter() + max(_SHORTEST_GAP, affordable - trained)
+
+
+def _describe(part: Part, report: PartReport) -> str:
+    words = [f"Figure: {part.title}."]
+    if report.losses:
+        words.append(f"Loss from {report.losses[0]:.3g} to {report.losses[-1]:.3g}.")
+    if report.accuracies:
+        first, last = report.accuracies[0][1], report.accuracies[-1][1]
+        words.append(f"Accuracy on held-out data from {first:.1%} to {last:.1%}.")
+    return " ".join(words)
