@@ -321,9 +321,19 @@ def test_lab_passes_arguments_on(inside: Path) -> None:
 
 
 def test_a_reader_that_stops_reading_is_no_error(inside: Path) -> None:
-    command = f"{sys.executable} -m tinytorch_milestones module list | head -1"
-    result = subprocess.run(command, shell=True, cwd=inside, capture_output=True, check=False)
-    assert result.stderr == b""
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        result = subprocess.run(
+            [sys.executable, "-m", "tinytorch_milestones", "module", "list"],
+            cwd=inside,
+            stdout=writer,
+            stderr=subprocess.PIPE,
+            check=False,
+        )
+    finally:
+        os.close(writer)
+    assert (result.returncode, result.stderr) == (0, b"")
 
 
 def test_a_screen_without_unicode_shows_question_marks_not_a_traceback(inside: Path) -> None:

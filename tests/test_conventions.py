@@ -131,7 +131,7 @@ def test_catalog_agrees_with_notebooks_and_package() -> None:
         for name in module.public:
             assert hasattr(exported, name), f"{module.id} does not export {name}"
         first = json.loads((ROOT / "modules" / f"{module.id}.ipynb").read_text())["cells"]
-        code = "".join("".join(c["source"]) for c in first if c["cell_type"] == "code")
+        code = "\n".join("".join(c["source"]) for c in first if c["cell_type"] == "code")
         assert f"#| default_exp {module.target}\n" in code
 
 

@@ -400,6 +400,15 @@ def test_a_short_run_is_stretched_for_watching(monkeypatch: pytest.MonkeyPatch) 
     assert re.search(r"shown in (2\.9|3\.0) s", screen.last("ending")["text/plain"])
 
 
+def test_a_slow_first_step_does_not_make_a_run_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock, screen = Clock(monkeypatch), Recorder()
+    source = list(steps(240, seconds=0.0002))
+    source[0].seconds = 0.5  # it imported the student's code
+    drive(Dashboard(screen=screen), iter(source))
+    assert sum(clock.slept) == pytest.approx(dashboard.WATCHING_SECONDS, rel=0.05)
+    assert screen.count("progress") > 20
+
+
 def test_a_run_of_few_steps_is_stretched_less(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = Clock(monkeypatch)
     drive(Dashboard(screen=Recorder()), steps(4))
@@ -583,7 +592,17 @@ def test_a_table_may_grow() -> None:
         figure.update(run, {**TABLE, "rows": rows})
         figure.png()
     cells = figure._view._cells  # type: ignore[union-attr]
-    assert [row[0].get_text() for row in cells] == ["0", "1", "2", "3", "4"]
+    assert [row[0].get_text() for row in cells] == ["x1", "0", "1", "2", "3", "4"]
+
+
+def test_a_view_may_change_its_kind_during_a_run() -> None:
+    figure, fresh = RunFigure(PART, LIGHT), RunFigure(PART, LIGHT)
+    run = finished_run()
+    for picture in (TABLE, IMAGES, boundary(1)):
+        figure.update(run, picture)
+        figure.png()
+    fresh.update(run, boundary(1))
+    assert figure.png() == fresh.png()
 
 
 def test_the_line_lies_where_the_weights_say() -> None:

@@ -25,6 +25,7 @@ from tinytorch_milestones.catalog.tasks import hash_code, read_notebook
 from tinytorch_milestones.errors import ExportRefused
 from tinytorch_milestones.files import write_atomic
 from tinytorch_milestones.notebook_check import Readable
+from tinytorch_milestones.workspace import shipped_root
 
 ENTRY = "tinytorch_milestones.export_child:run"
 LIMITS = sandbox.Limits(seconds=30.0)
@@ -206,6 +207,12 @@ def _compile(name: str, notebook: Readable, data: bytes) -> None:
         ) from error
 
 
+def _restore_package(file: Path) -> None:
+    """The package's own file offers the public names; nbdev would put an empty one in its place."""
+    if not file.exists():
+        write_atomic(file, (shipped_root() / "tinytorch" / "__init__.py").read_bytes())
+
+
 def _replace(root: Path, target: Path, data: bytes) -> bool:
     try:
         if not target.is_symlink() and target.read_bytes() == data:
@@ -214,6 +221,7 @@ def _replace(root: Path, target: Path, data: bytes) -> bool:
         pass
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
+        _restore_package(root / "tinytorch" / "__init__.py")
         folder = target.parent
         while folder != root / "tinytorch":
             # nbdev-export adds these too

@@ -82,8 +82,9 @@ def next_step(standing: Standing, track: Track, *, trusted: bool = True) -> Next
             command="tito trust",
         )
     for milestone in track.milestones:
-        ready = [p for p in milestone.parts if standing.part_status(milestone, p) == "ready"]
-        if ready:
+        statuses = {p.id: standing.part_status(milestone, p) for p in milestone.parts}
+        ready = [p for p in milestone.parts if statuses[p.id] in ("ready", "running")]
+        if ready and standing.milestone_receipt(milestone) is None:
             return _milestone_next(standing, milestone, ready[0])
     modules = [m for m in standing.catalog.modules if not m.coming]
     for wanted in (("recheck", "in_progress"), ("not_started",)):

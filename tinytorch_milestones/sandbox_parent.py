@@ -23,6 +23,7 @@ from tinytorch_milestones.sweep import (
     MARK,
     descendants,
     end_all,
+    living,
     marked,
     session_members,
     session_size,
@@ -34,6 +35,8 @@ Reason = Literal["finished", "timeout", "memory", "exited", "killed", "crashed"]
 _TICK = 0.05
 # bytes on the channel that are not ours, until the child is stopped
 _NOISE = 16 << 20
+# how often to look again for processes that are ending, 5 ms apart
+_SWEEPS = 200
 _THREADS = (
     "OPENBLAS_NUM_THREADS",
     "OMP_NUM_THREADS",
@@ -301,11 +304,11 @@ def _stop_tree(process: subprocess.Popen[bytes], mark: str) -> int:
     end_all(sorted(left))
     process.wait()
     # a daemon may be starting another one while we look: look until there is nobody
-    for _ in range(100):
+    for _ in range(_SWEEPS):
         found = marked(mark) - {process.pid}
-        if not found:
-            break
         end_all(sorted(found))
         left |= found
+        if not found and not living(left):
+            break
         time.sleep(0.005)
     return len(left)

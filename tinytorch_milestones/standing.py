@@ -172,7 +172,7 @@ class Standing:
         """The one state a milestone is in."""
         if self.running(milestone) is not None:
             return "running"
-        if self.milestone_receipt(milestone) is not None:
+        if self.milestone_receipt(milestone) is not None or self.all_parts_complete(milestone):
             return "complete"
         if milestone.coming:
             return "coming"
@@ -183,7 +183,7 @@ class Standing:
 
     def all_parts_complete(self, milestone: Milestone) -> bool:
         """Whether every part was completed with credit."""
-        return all(self.part_complete(milestone, part) for part in milestone.parts)
+        return bool(milestone.parts) and all(self.part_complete(milestone, part) for part in milestone.parts)
 
     def unlocked(self) -> list[Milestone]:
         """Milestones with at least one part that can be run for credit, or that are done."""

@@ -63,6 +63,16 @@ def _marked_linux(wanted: bytes) -> set[int]:
     return found
 
 
+def living(pids: set[int]) -> set[int]:
+    """Those that still run. A zombie has ended and waits only to be counted by its parent."""
+    found = set()
+    for pid in pids:
+        with contextlib.suppress(psutil.Error):
+            if psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
+                found.add(pid)
+    return found
+
+
 def end_all(pids: list[int], *, group: bool = False) -> None:
     """Kill these processes; with `group`, the process groups they lead."""
     for pid in pids:

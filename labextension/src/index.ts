@@ -19,6 +19,7 @@ import { IDefaultFileBrowser } from '@jupyterlab/filebrowser';
 import { ILauncher } from '@jupyterlab/launcher';
 import { INotebookTracker, NotebookPanel } from '@jupyterlab/notebook';
 import { ISettingRegistry } from '@jupyterlab/settingregistry';
+import { IStateDB } from '@jupyterlab/statedb';
 import { IStatusBar } from '@jupyterlab/statusbar';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 
@@ -27,6 +28,7 @@ import { addCommands, fillPalette } from './commands';
 import { followPlace, keepFresh, noteSaves } from './follow';
 import { CommandIDs, PLUGIN_ID, TOOLBAR_ITEM } from './ids';
 import { CourseModel } from './model';
+import { introduce } from './introduce';
 import { Notebooks } from './notebooks';
 import { CoursePanel } from './panel/widget';
 import { Preferences } from './preferences';
@@ -52,7 +54,8 @@ const course: JupyterFrontEndPlugin<ICourse> = {
     ILabShell,
     IDefaultFileBrowser,
     IConsoleTracker,
-    ISessionContextDialogs
+    ISessionContextDialogs,
+    IStateDB
   ],
   activate: (
     app: JupyterFrontEnd,
@@ -64,7 +67,8 @@ const course: JupyterFrontEndPlugin<ICourse> = {
     labShell: ILabShell | null,
     browser: IDefaultFileBrowser | null,
     consoles: IConsoleTracker | null,
-    dialogs: ISessionContextDialogs | null
+    dialogs: ISessionContextDialogs | null,
+    memory: IStateDB | null
   ): ICourse => {
     const { commands, serviceManager } = app;
     const words = translator ?? nullTranslator;
@@ -114,6 +118,9 @@ const course: JupyterFrontEndPlugin<ICourse> = {
       apply();
       preferences.changed.connect(apply);
       followPlace(app, labShell, browser, model);
+      if (memory) {
+        introduce(app, memory, panel, model);
+      }
     });
     return { api, model, notebooks, trans };
   }

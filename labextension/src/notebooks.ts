@@ -66,7 +66,7 @@ export class Notebooks {
     const panel = await this.open(path);
     if (cellId) {
       const index = panel.content.widgets.findIndex(cell => cell.model.id === cellId);
-      await this.goTo(panel, index);
+      await this.goTo(panel, index, 'center');
     }
   }
 
@@ -90,17 +90,30 @@ export class Notebooks {
       panel.content.widgets.findIndex(
         cell =>
           cell.model.type === 'code' && RUNS_MILESTONE.test(cell.model.sharedModel.getSource())
-      )
+      ),
+      'start'
     );
     await finished;
   }
 
-  private async goTo(panel: NotebookPanel, index: number): Promise<void> {
-    const cell = panel.content.widgets[index];
-    if (cell) {
-      panel.content.activeCellIndex = index;
-      await panel.content.scrollToCell(cell, 'start');
+  /** Make a cell active, in command mode, and bring it into view. */
+  private async goTo(
+    panel: NotebookPanel,
+    index: number,
+    block: 'start' | 'center'
+  ): Promise<void> {
+    const notebook = panel.content;
+    const cell = notebook.widgets[index];
+    if (!cell) {
+      return;
     }
+    notebook.mode = 'command';
+    notebook.deselectAll();
+    notebook.activeCellIndex = index;
+    notebook.activate();
+    // Cells out of sight are not in the page; Lab scrolls them in first, then we place them.
+    await notebook.scrollToItem(index, block).catch(() => undefined);
+    cell.node.scrollIntoView({ block });
   }
 }
 

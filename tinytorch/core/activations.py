@@ -23,7 +23,7 @@ class Activation:
         raise NotImplementedError(f"{type(self).__name__} has no forward method yet")
 
     def __call__(self, x: Tensor) -> Tensor:
-        return self.forward(x)
+        return self.forward(x if isinstance(x, Tensor) else Tensor(x))
 
     def parameters(self) -> list[Tensor]:
         """The tensors that training may change: none."""

@@ -165,7 +165,8 @@ class Sequential(Layer):
         for layer in layers:
             if not callable(layer):
                 raise TypeError(
-                    f"Sequential takes layers one by one, Sequential(a, b); got {type(layer).__name__}"
+                    "Sequential takes layers one by one, Sequential(a, b); "
+                    f"got {type(layer).__name__}"
                 )
         self.layers = list(layers)
 

@@ -14,6 +14,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -59,6 +60,7 @@ class CheckJob(msgspec.Struct, kw_only=True):
     target: str = ""
     tests: list[Test] = []
     checkpoints: list[str] = []
+    seconds_per_test: float = SECONDS_PER_TEST
 
 
 class _TooLong(BaseException):
@@ -70,11 +72,11 @@ def run(job: object, send: Send) -> None:
     wanted = msgspec.convert(job, CheckJob)
     root = Path(wanted.root).resolve()
     _prepare(root)
+    judge = Judge(root, send, wanted.seconds_per_test)
     if wanted.tests:
-        _run_module(wanted, root, send)
+        judge.module(wanted.target, wanted.tests)
     for number in wanted.checkpoints:
-        for id_, (_, test) in checkpoint_tests(number).items():
-            _report(id_, lambda test=test: examine(test), root, send)  # type: ignore[misc]
+        judge.checkpoint(number)
 
 
 def _prepare(root: Path) -> None:
@@ -87,53 +89,65 @@ def _prepare(root: Path) -> None:
     importlib.invalidate_caches()
 
 
-def _run_module(job: CheckJob, root: Path, send: Send) -> None:
-    name = f"{PACKAGE}.{job.target}"
-    where = f"{PACKAGE}/{job.target.replace('.', '/')}.py"
-    if (root / where).is_file():
-        outcome = _guarded(lambda: examine(lambda: importlib.import_module(name) and None), root)
-    else:
-        outcome = Outcome("failed", "it is not there yet, save its notebook to export it")
-    if outcome.status != "passed":
-        message = f"{where} cannot be imported: {outcome.message}"
-        for test in job.tests:
-            send({"id": test.id, "status": outcome.status, "message": message, "seconds": 0.0})
-        return
-    for test in job.tests:
-        _report(test.id, lambda test=test: _run_cell(test, name), root, send)  # type: ignore[misc]
+class Judge:
+    """Runs tests one by one and sends what came of each."""
+
+    def __init__(self, root: Path, send: Send, seconds: float) -> None:
+        self.root = root
+        self.send = send
+        self.seconds = seconds  # for one test
+
+    def module(self, target: str, tests: list[Test]) -> None:
+        """Import the exported module and run the course's test cells in its namespace."""
+        name = f"{PACKAGE}.{target}"
+        where = f"{PACKAGE}/{target.replace('.', '/')}.py"
+        if (self.root / where).is_file():
+            outcome = self._guarded(lambda: examine(lambda: _import(name)))
+        else:
+            outcome = Outcome("failed", "it is not there yet, save its notebook to export it")
+        if outcome.status != "passed":
+            message = f"{where} cannot be imported: {outcome.message}"
+            for test in tests:
+                self._say(test.id, Outcome(outcome.status, message), 0.0)
+            return
+        for test in tests:
+            self._report(test.id, partial(_run_cell, test, name))
+
+    def checkpoint(self, number: str) -> None:
+        """Run the tests of one checkpoint."""
+        for id_, (_, test) in checkpoint_tests(number).items():
+            self._report(id_, partial(examine, test))
+
+    def _report(self, id_: str, look: Callable[[], Outcome]) -> None:
+        start = time.perf_counter()
+        outcome = self._guarded(look)
+        self._say(id_, outcome, time.perf_counter() - start)
+
+    def _say(self, id_: str, outcome: Outcome, seconds: float) -> None:
+        status, message = outcome
+        self.send({"id": id_, "status": status, "message": message, "seconds": seconds})
+
+    def _guarded(self, look: Callable[[], Outcome]) -> Outcome:
+        """What `look` says, whatever happens in it, unless the code is not the student's own."""
+        try:
+            with _time_limit(self.seconds):
+                outcome = look()
+        except _TooLong:
+            outcome = self._too_long("")
+        except BaseException as error:
+            outcome = Outcome("failed", f"stopped by {type(error).__name__}")
+        if outcome.message.startswith(_TooLong.__name__):
+            outcome = self._too_long(outcome.message.removeprefix(_TooLong.__name__))
+        strange = _not_own(self.root)
+        return Outcome("failed", strange) if strange else outcome
+
+    def _too_long(self, where: str) -> Outcome:
+        limit = f"not finished after {self.seconds:g} s{where}"
+        return Outcome("failed", f"{limit}: is there a loop that never ends?")
 
 
-def _report(id_: str, look: Callable[[], Outcome], root: Path, send: Send) -> None:
-    start = time.perf_counter()
-    outcome = _guarded(look, root)
-    send(
-        {
-            "id": id_,
-            "status": outcome.status,
-            "message": outcome.message,
-            "seconds": time.perf_counter() - start,
-        }
-    )
-
-
-def _guarded(look: Callable[[], Outcome], root: Path) -> Outcome:
-    """What `look` says, whatever happens in it, unless the code is not the student's own."""
-    try:
-        with _time_limit():
-            outcome = look()
-    except _TooLong:
-        outcome = _too_long("")
-    except BaseException as error:
-        outcome = Outcome("failed", f"stopped by {type(error).__name__}")
-    if outcome.message.startswith(_TooLong.__name__):
-        outcome = _too_long(outcome.message.removeprefix(_TooLong.__name__))
-    strange = _not_own(root)
-    return Outcome("failed", strange) if strange else outcome
-
-
-def _too_long(where: str) -> Outcome:
-    limit = f"not finished after {SECONDS_PER_TEST:g} s{where}"
-    return Outcome("failed", f"{limit}: is there a loop that never ends?")
+def _import(name: str) -> None:
+    importlib.import_module(name)
 
 
 def _run_cell(test: Test, module: str) -> Outcome:
@@ -177,7 +191,7 @@ def _not_own(root: Path) -> str:
 
 
 @contextlib.contextmanager
-def _time_limit() -> Iterator[None]:
+def _time_limit(seconds: float) -> Iterator[None]:
     if not hasattr(signal, "setitimer"):  # Windows: the limit on the whole job remains
         yield
         return
@@ -187,7 +201,7 @@ def _time_limit() -> Iterator[None]:
 
     signal.signal(signal.SIGALRM, expire)
     # and again and again, for code that catches everything
-    signal.setitimer(signal.ITIMER_REAL, SECONDS_PER_TEST, 0.5)
+    signal.setitimer(signal.ITIMER_REAL, seconds, 0.5)
     try:
         yield
     finally:

@@ -45,9 +45,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         if isinstance(error, NoWorkspace):
             return NO_WORKSPACE
         return USAGE if isinstance(error, UnknownName) else NOT_PASSED
-    except BrokenPipeError:
-        # whoever read our output has seen enough (`tito status | head -1`); Python would
-        # complain once more when it closes the stream
+    except (BrokenPipeError, SystemExit):
+        # whoever read our output has seen enough (`tito status | head -1`), which click turns
+        # into SystemExit; Python would complain once more when it closes the stream
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return OK
     return result if isinstance(result, int) else OK

@@ -185,9 +185,11 @@ def _lines(text: Text, width: int) -> list[Text]:
 
 
 def duration(seconds: float | None) -> str:
-    """`0.4 s`, `21 s`, `3:05`, or nothing."""
+    """`30 ms`, `0.4 s`, `21 s`, `3:05`, or nothing."""
     if seconds is None:
         return ""
+    if 0 < seconds < 0.095:
+        return f"{max(1.0, 1000 * seconds):.0f} ms"
     if seconds < 10:
         return f"{seconds:.1f} s"
     if seconds < 60:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 _FRAME_SECONDS = 0.1
 _SHARE = 0.03  # of the time may go into drawing
 _WATCHABLE_SECONDS = 2.5
+_LEAST_CHART, _TALLEST_CHART = 4, 14
 _SMALLEST = (40, 14)  # columns and rows below which curves are not worth drawing
 
 
@@ -157,6 +158,7 @@ class LiveView:
         self._loss, self._accuracy = Curve(), Curve()
         ghost = run.ghosts.get("last run") or run.ghosts.get("reference") or []
         last = max(1, len(ghost) - 1)
+        self._behind = "dim: last run" if run.ghosts.get("last run") else "dim: reference"
         self._ghost = [(index / last, value) for index, value in enumerate(ghost)]
         self._began = time.monotonic()
         self._next = 0.0
@@ -208,15 +210,12 @@ class LiveView:
             _ends(*self._progress(run, final), width),
             Text(),
         ]
-        below = [
-            Text(),
-            *_chips(verdicts, width),
-            Text("" if final else "Ctrl-C stops the run", "dim"),
-        ]
         # one row stays free for the cursor, or the terminal scrolls at every frame
-        room = self._screen.console.height - len(lines) - len(below) - 1
-        lines += self._charts(width, max(3, min(room, 14)))
-        return Group(*lines, *(below[:-1] if final else below))
+        room = self._screen.console.height - len(lines) - 3
+        chips = _chips(verdicts, width, max(1, min(room - _LEAST_CHART, room // 2)))
+        lines += self._charts(width, max(_LEAST_CHART, min(room - len(chips), _TALLEST_CHART)))
+        lines += [Text(), *chips]
+        return Group(*lines) if final else Group(*lines, Text("Ctrl-C stops the run", "dim"))
 
     def _bar(self, run: Run, width: int) -> Text:
         from rich.text import Text
@@ -291,6 +290,8 @@ class LiveView:
 
         shown = "" if value is None else f"{100 * value:.1f} %" if percent else f"{value:.4g}"
         text = Text.assemble(" " * 7, name, "  ", (shown, "bold"))
+        if not percent and self._ghost and text.cell_len + len(self._behind) + 3 <= width:
+            text.append(f"   {self._behind}", "dim")
         text.append(" " * max(0, width - text.cell_len))
         return text
 
@@ -306,21 +307,42 @@ def _ends(left: Text, right: Text, width: int) -> Text:
     return Text.assemble(left, " " * gap, right)
 
 
-def _chips(verdicts: list[VerdictState], width: int) -> list[Text]:
-    """Gates side by side, as many to a line as fit."""
+def _chips(verdicts: list[VerdictState], width: int, most: int) -> list[Text]:
+    """Gates side by side, as many to a line as fit; what passed shrinks to a number when there
+    are too many lines, and then what waits."""
     from rich.text import Text
 
+    chips = {id(verdict): _chip(verdict) for verdict in verdicts}
+    lines = _flow(list(chips.values()), width)
+    summary: list[Text] = []
+    for passed, word in ((True, "passed"), (None, "waiting")):
+        some = [verdict for verdict in verdicts if verdict.passed is passed]
+        if len(lines) <= most or len(some) < 2:
+            continue
+        for verdict in some:
+            del chips[id(verdict)]
+        mark, _ = gate_mark(some[0])
+        summary.append(Text.assemble(mark, f" {len(some)} gates {word}"))
+        lines = _flow([*summary, *chips.values()], width)
+    return lines[:most]
+
+
+def _chip(verdict: VerdictState) -> Text:
+    from rich.text import Text
+
+    measured = f" {verdict.measured}" if verdict.measured else ""
+    mark, _ = gate_mark(verdict)
+    return Text.assemble(mark, f" {verdict.title}{measured}", (f" ({verdict.required})", "dim"))
+
+
+def _flow(chips: list[Text], width: int) -> list[Text]:
     lines: list[Text] = []
-    for verdict in verdicts:
-        (mark, style), _ = gate_mark(verdict)
-        words = f" {verdict.title}"
-        if verdict.measured:
-            words += f" {verdict.measured}"
-        chip = Text.assemble((mark, style), words, (f" ({verdict.required})", "dim"))
+    for chip in chips:
         if lines and lines[-1].cell_len + 3 + chip.cell_len <= width:
             lines[-1].append("   ")
             lines[-1].append_text(chip)
         else:
-            chip.truncate(width, overflow="ellipsis")
-            lines.append(chip)
+            line = chip.copy()
+            line.truncate(width, overflow="ellipsis")
+            lines.append(line)
     return lines

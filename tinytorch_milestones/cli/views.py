@@ -193,11 +193,11 @@ def show_milestone(screen: Screen, milestone: MilestoneState) -> None:
 
 
 def show_gates(screen: Screen, gates: list[GateState], *, indent: int = 2) -> None:
-    """A line a gate: measured and required; its hint when it failed."""
+    """A line a gate: state, measured, required, and what it is about."""
     rows: list[list[Cell]] = []
     for gate in gates:
         mark, word = gate_mark(gate)
-        rows.append([mark, word, gate.title, gate.measured or "not measured", gate.required])
+        rows.append([mark, word, gate.measured or "-", gate.required, gate.title])
     screen.table(rows, indent=indent)
 
 
@@ -231,9 +231,13 @@ def show_completion(screen: Screen, report: Completion, *, exported: bool) -> No
         screen.line("exported" + ("" if report.changed else ", nothing had changed"), indent=2)
     open_tests = [test for test in report.tests if not test.passed]
     # what failed first and in full; of what was not begun, only what comes next
-    for test in (test for test in open_tests if test.status != "not_yet"):
+    begun = [test for test in open_tests if test.status != "not_yet"]
+    for number, test in enumerate(begun, 1):
         word = "no result" if test.status == "missing" else "failed"
         screen.line((word, "red"), f"  {test.id}  {test.title}", indent=2)
+        following = begun[number] if number < len(begun) else None
+        if following and following.status == "missing" and following.message == test.message:
+            continue  # the same reason for several is said once, after the last
         for line in test.message.splitlines():
             screen.line(line, indent=6)
         _show_place(screen, test.cell_id, report.module, indent=6)

@@ -10,8 +10,8 @@ import numpy as np
 # Both clouds lie on one ray from the origin, so that no line through the origin separates them:
 # a machine without a working bias cannot succeed.
 CENTRES = ((1.0, 0.8), (2.6, 2.2))
-SPREAD = 0.34
-REACH = 0.8  # no point lies farther from its centre, so the clouds never touch
+SPREAD = 0.45
+REACH = 1.0  # no point lies farther from its centre, so the clouds never touch
 
 Array = np.ndarray[Any, np.dtype[Any]]
 

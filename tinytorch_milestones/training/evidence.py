@@ -20,6 +20,7 @@ class ParameterRecord(msgspec.Struct):
     update: float = 0.0  # of the last update
     largest: float = 0.0  # of the largest update
     change: float = 0.0  # distance from where it started
+    farthest: float = 0.0  # the largest such distance: a weight may come back to its start
     updates: int = 0  # updates that were not zero
 
 
@@ -82,10 +83,11 @@ class Evidence:
             if record is None:
                 record = self.parameters[name] = ParameterRecord()
             record.update, record.change = update, change
+            record.farthest = max(record.farthest, change)
             if update > 0.0:
                 record.updates += 1
                 record.largest = max(record.largest, update)
-        moved = sum(1 for r in self.parameters.values() if r.updates and r.change > 0.0)
+        moved = sum(1 for r in self.parameters.values() if r.updates and r.farthest > 0.0)
         self.metrics["parameters_moved"] = moved / len(self.parameters)
 
     @property
@@ -119,6 +121,7 @@ class Evidence:
                     "update": _finite(record.update),
                     "largest": _finite(record.largest),
                     "change": _finite(record.change),
+                    "farthest": _finite(record.farthest),
                     "updates": record.updates,
                 }
                 for name, record in self.parameters.items()

@@ -20,12 +20,7 @@ from tinytorch_milestones.errors import ImplementationError
 PACKAGE = "tinytorch"
 
 FORBIDDEN = frozenset(
-    """
-    torch torchvision functorch tensorflow tensorflow_core keras keras_core jax jaxlib flax haiku
-    optax equinox sklearn mxnet autograd tinygrad paddle chainer theano aesara pytensor cupy mlx
-    cntk caffe caffe2 fastai lightning pytorch_lightning transformers xgboost lightgbm catboost
-    onnx onnxruntime micrograd needle dynet mindspore oneflow jittor deepspeed accelerate skorch
-    """.split()
+    ["torch", "torchvision", "functorch", "tensorflow", "tensorflow_core", "keras", "keras_core", "jax", "jaxlib", "flax", "haiku", "optax", "equinox", "sklearn", "mxnet", "autograd", "tinygrad", "paddle", "chainer", "theano", "aesara", "pytensor", "cupy", "mlx", "cntk", "caffe", "caffe2", "fastai", "lightning", "pytorch_lightning", "transformers", "xgboost", "lightgbm", "catboost", "onnx", "onnxruntime", "micrograd", "needle", "dynet", "mindspore", "oneflow", "jittor", "deepspeed", "accelerate", "skorch"]
 )
 """Libraries whose work a student's framework must not borrow."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -37,10 +38,14 @@ def forward(fw: Framework, settings: Settings) -> Iterator[Step]:
     for number in range(1, count + 1):
         metrics = dict(probe.metrics) if number == 1 else {}
         if probe.hopeless:
-            yield Step(epoch=1, epochs=1, step=1, steps=1, loss=1.0, metrics=metrics, note=probe.note)
+            yield Step(
+                epoch=1, epochs=1, step=1, steps=1, loss=1.0, metrics=metrics, note=probe.note
+            )
             return
         # a model given by the user is one machine, the same every time
-        machine = Machine(fw, 2, settings.model or fw.Sequential(fw.Linear(2, 1), fw.Step()))
+        own = settings.model is not None
+        model = settings.model if own else fw.Sequential(fw.Linear(2, 1), fw.Step())
+        machine = Machine(fw, 2, model)
         accuracy = machine.accuracy(points)
         accuracies.append(accuracy)
         lines = [*lines[1 - _LINES :], machine.line()]
@@ -141,6 +146,8 @@ def _learn(
                 view=view(machine),
             )
             metrics, note = {}, ""
+            if not math.isfinite(loss):
+                return
 
 
 def _batches(count: int, size: int, rng: np.random.Generator) -> Iterator[Array]:

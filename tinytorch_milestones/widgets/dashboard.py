@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 WATCHING_SECONDS = 3.0  # a shorter run is stretched to this, so that there is something to see
 _STEP_SECONDS = 0.15  # but a single step is not stretched beyond this
 _PACED_FRAME = 0.06
-_SHARE = 0.02  # of the training time, spent on drawing a run that is not stretched ...
-_ALLOWANCE = 0.25  # ... beyond these seconds, which make short runs move at once
+_SHARE = 0.015  # of the training time, spent on drawing a run that is not stretched ...
+_ALLOWANCE = 0.1  # ... beyond these seconds, which make short runs move at once
 _SHORTEST_GAP = 0.08
 
 
@@ -52,6 +52,7 @@ class Dashboard:
         self._gates: list[tuple[str, bool | None]] | None = None
         self._start = time.perf_counter()
         self._spent = 0.0
+        self._first_step = 0.0  # seconds of training it took
         self._pace = 0.0  # seconds this run is stretched to, 0 when it is not
         self._at_step = 0  # nothing is drawn before this step ...
         self._due = 0.0  # ... and before this moment
@@ -83,10 +84,9 @@ class Dashboard:
             self._pace = min(WATCHING_SECONDS, _STEP_SECONDS * step.steps)
         self._try(lambda: self._frame(run, step))
         cost = time.perf_counter() - begin
-        if self._pace and run.seconds + (run.seconds_left() or 0.0) < WATCHING_SECONDS:
+        if self._pace and self._is_short(step, run):
             self._stretch(step)
         else:
-            self._pace = 0.0
             self._throttle(cost, run.seconds)
 
     def finished(self, report: PartReport, run: Run) -> None:
@@ -159,16 +159,13 @@ class Dashboard:
         )
         for figure in (light, dark):
             figure.update(run, picture, final=True)
+        on_any, on_paper = light.keepsake()
         description = _describe(self._part, report)
         self._put(
             "figure",
             {
-                "text/html": html.twin_picture(
-                    light.png(transparent=True, small=True),
-                    dark.png(transparent=True, small=True),
-                    description,
-                ),
-                "image/png": light.png(small=True),
+                "text/html": html.twin_picture(on_any, dark.keepsake()[0], description),
+                "image/png": on_paper,
                 "text/plain": description,
             },
             {"image/png": {"width": round(100 * WIDTH), "height": round(100 * HEIGHT)}},
@@ -176,13 +173,26 @@ class Dashboard:
 
     # when to draw
 
+    def _is_short(self, step: Step, run: Run) -> bool:
+        """Whether the run would be over too soon to watch, judged by its steps after the first.
+
+        The first one had to import the student's code, which says little about the others.
+        """
+        if step.step == 1:
+            self._first_step = run.seconds
+            return True
+        rest = (run.seconds - self._first_step) / (step.step - 1) * step.steps
+        return rest < WATCHING_SECONDS
+
     def _stretch(self, step: Step) -> None:
         share = (step.step - 1) / max(1, step.steps - 1)
         ahead = self._pace * share - (time.perf_counter() - self._start)
         if ahead > 0:
             time.sleep(ahead)
         frames = max(1, round(self._pace / _PACED_FRAME))
-        self._at_step, self._due = step.step + max(1, step.steps // frames), 0.0
+        # the second step already tells a long run from a short one
+        self._at_step = step.step + (1 if step.step == 1 else max(1, step.steps // frames))
+        self._due = 0.0
 
     def _throttle(self, cost: float, trained: float) -> None:
         self._spent += cost

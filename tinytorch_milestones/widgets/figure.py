@@ -154,16 +154,19 @@ class RunFigure:
             if values:
                 middle = len(values) * 2 // 5
                 words.set_position(
-                    (1.02 * (1 + middle * (last - 1) / count), values[middle] + 0.02 * max(values))
+                    (1.02 * (1 + middle * (last - 1) / count), values[middle] + 0.09 * max(values))
                 )
 
     def _show_loss(self, losses: Sequence[float]) -> None:
-        values = [value for value in losses if math.isfinite(value)]
-        if not values:
+        if not losses:
             return
         stride = -(-len(losses) // _POINTS)
         xs = [*range(1, len(losses) + 1, stride), len(losses)]
-        self._loss.set_data(xs, [losses[x - 1] for x in xs])
+        ys = [losses[x - 1] for x in xs]
+        self._loss.set_data(xs, ys)
+        values = [value for value in ys if math.isfinite(value)]
+        if not values:
+            return
         known = [max(v) for v in (values, *self._ghosts.values()) if v]
         top = max(known)
         if top > self._top or top < 0.5 * self._top:
@@ -195,6 +198,7 @@ class RunFigure:
             return
         if kind != self._view_kind:
             self._view_axes.clear()
+            self._view_axes.set_axis_on()
             self._view_axes.set_facecolor(self.theme.paper)
             self._view_axes.set_xticks([])
             self._view_axes.set_yticks([])
@@ -210,23 +214,31 @@ class RunFigure:
             self._view_axes.set_title(title, loc="left", fontsize=9, color=self.theme.muted, pad=7)
             self._still = None
 
-    def png(self, *, transparent: bool = False, small: bool = False) -> bytes:
-        """The figure as PNG: made fast, or with `small` made to be kept (a quarter of the size)."""
+    def png(self) -> bytes:
+        """The figure as PNG, made fast: for a frame that the next one replaces."""
+        return _encode(self._pixels(alpha=1.0).convert("RGB"), level=1)
+
+    def keepsake(self) -> tuple[bytes, bytes]:
+        """The figure as PNG made small, on a transparent ground and on its theme's paper."""
         from PIL import Image
 
-        if self._figure.patch.get_alpha() != (alpha := 0.0 if transparent else 1.0):
+        clear = self._pixels(alpha=0.0)
+        paper = Image.new("RGBA", clear.size, self.theme.paper)
+        paper.alpha_composite(clear)
+        few = [image.quantize(255, method=Image.Quantize.FASTOCTREE) for image in (clear, paper)]
+        return _encode(few[0], level=6), _encode(few[1], level=6)
+
+    def _pixels(self, alpha: float) -> Any:
+        from PIL import Image
+
+        if self._figure.patch.get_alpha() != alpha:
             self._figure.patch.set_alpha(alpha)
+            for axes in self._figure.axes:
+                axes.patch.set_alpha(alpha)
             self._still = None
         self._draw()
         size = self._canvas.get_width_height(physical=True)
-        picture = Image.frombuffer("RGBA", size, self._canvas.buffer_rgba(), "raw", "RGBA", 0, 1)
-        if not transparent:
-            picture = picture.convert("RGB")
-        buffer = io.BytesIO()
-        if small:
-            picture = picture.quantize(255, method=Image.Quantize.FASTOCTREE)
-        picture.save(buffer, "png", compress_level=9 if small else 1)
-        return buffer.getvalue()
+        return Image.frombuffer("RGBA", size, self._canvas.buffer_rgba(), "raw", "RGBA", 0, 1)
 
     def _draw(self) -> None:
         if self._still is None:
@@ -240,6 +252,12 @@ class RunFigure:
         renderer = self._canvas.get_renderer()
         for artist in sorted(moving, key=lambda artist: artist.get_zorder()):
             artist.draw(renderer)
+
+
+def _encode(picture: Any, *, level: int) -> bytes:
+    buffer = io.BytesIO()
+    picture.save(buffer, "png", compress_level=level)
+    return buffer.getvalue()
 
 
 def _accuracy_gates(part: Part) -> list[tuple[float, str]]:

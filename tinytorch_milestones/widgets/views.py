@@ -273,7 +273,7 @@ def _name(colour: str) -> str:
 
 
 class Table:
-    """Rows of words."""
+    """Rows of words, each column as wide as its longest."""
 
     def __init__(self, axes: Axes, theme: Theme) -> None:
         self.axes, self.theme = axes, theme
@@ -281,40 +281,38 @@ class Table:
         self._cells: list[list[Any]] = []
 
     def update(self, picture: dict[str, Any]) -> None:
-        rows = [[str(value) for value in row] for row in picture["rows"]]
-        if len(self._cells) != len(rows):
-            self._prepare([str(name) for name in picture["columns"]], len(rows))
-        for cells, row in zip(self._cells, rows, strict=False):
-            for cell, value in zip(cells, row, strict=False):
+        columns = [str(name) for name in picture["columns"]]
+        lines = [columns, *([str(value) for value in row] for row in picture["rows"])]
+        if len(self._cells) != len(lines):
+            self._prepare(len(columns), len(lines))
+        widths = [max(len(line[i]) for line in lines) + 2 for i in range(len(columns))]
+        for cells, line in zip(self._cells, lines, strict=True):
+            for i, (cell, value) in enumerate(zip(cells, line, strict=True)):
                 cell.set_text(value)
+                cell.set_x(sum(widths[:i]) / sum(widths))
 
-    def _prepare(self, columns: list[str], count: int) -> None:
+    def _prepare(self, columns: int, count: int) -> None:
         axes, theme = self.axes, self.theme
         for artist in self.moving:
             artist.remove()
         self.moving.clear()
+        self._cells.clear()
         axes.set_axis_off()
-        pitch = 1 / max(count + 1, 5)
-        places = [i / len(columns) for i in range(len(columns))]
-        self._cells = []
-        for row_number in range(count + 1):
-            y = 1 - (row_number + 0.5) * pitch
-            head = row_number == 0
-            row = [
+        pitch = 1 / max(count, 5)
+        for number in range(count):
+            y = 1 - (number + 0.5) * pitch
+            cells = [
                 axes.text(
-                    x,
+                    0,
                     y,
-                    columns[i] if head else "",
+                    "",
                     transform=axes.transAxes,
                     fontsize=8.5,
                     va="center",
-                    color=theme.muted if head else theme.text,
+                    color=theme.text if number else theme.muted,
                 )
-                for i, x in enumerate(places)
+                for _ in range(columns)
             ]
-            self.moving += row
-            if not head:
-                self._cells.append(row)
             (rule,) = axes.plot(
                 [0, 1],
                 [y - pitch / 2] * 2,
@@ -323,7 +321,8 @@ class Table:
                 linewidth=0.6,
                 clip_on=False,
             )
-            self.moving.append(rule)
+            self._cells.append(cells)
+            self.moving += [*cells, rule]
         _animate(self.moving)
 
 
