@@ -449,6 +449,21 @@ async def test_what_a_terminal_completed_is_told(
 
 
 @on_server
+async def test_a_kernel_that_ended_is_a_reason_to_look(
+    jp_serverapp: Any, client: Client, course: Tracker, open_window: Any
+) -> None:
+    # not watching and not polling: only the kernel's end can be what is noticed
+    await client.get("my course")
+    window = await open_window()
+    course.set_track("history")
+    jp_serverapp.event_logger.emit(
+        schema_id="https://events.jupyter.org/jupyter_server/kernel_actions/v1",
+        data={"action": "restart", "kernel_id": "1", "msg": "", "status": "success"},
+    )
+    await window.hears("state", workspace="my course")
+
+
+@on_server
 async def test_what_changed_while_nobody_watched_is_checked_at_the_start(
     course: Tracker, open_window: Any, app: TinyTorchApp
 ) -> None:

@@ -204,7 +204,9 @@ def test_a_run_shows_head_progress_figure_gates_and_summary() -> None:
     head = words(screen.last("head")["text/html"])
     assert "1958 A machine that learns: trained" in head
     assert "Your code runs: /course/tinytorch" in head
-    assert "step 40 of 40" in words(screen.last("progress")["text/html"])
+    moving = [words(b["text/html"]) for name, b in screen.calls if name == "progress"]
+    assert any("step 1 of 40" in said for said in moving)
+    assert "done after 40 steps" in moving[-1]
     gates = words(screen.last("gates")["text/html"])
     assert "\u2713 accuracy 100 % \u2265 90 %" in gates
     assert "Every gate passed." in words(screen.last("ending")["text/html"])
@@ -357,7 +359,7 @@ def test_the_final_picture_comes_for_both_themes_and_for_paper() -> None:
     assert re.search(r'<img class="tinytorch-dark" hidden', final["text/html"])
     assert 'data-jp-theme-light="false"' in final["text/html"]
     assert "@media print" in final["text/html"]
-    paper = opened(final["image/png"]).convert("RGB").getpixel((2, 2))
+    paper = opened(final["image/png"]).convert("RGBA").getpixel((2, 2))
     assert isinstance(paper, tuple)
     assert min(paper) >= 250
     assert "Accuracy on held-out data from" in final["text/plain"]
@@ -627,7 +629,7 @@ def test_the_shade_is_on_the_side_the_weights_say() -> None:
 def test_lines_without_captions_stand_behind_and_tint_nothing() -> None:
     figure = RunFigure(PART, LIGHT)
     run = finished_run()
-    for count in (1, 3, 24, 2):
+    for count in (2, 3, 24, 2):
         lines = [(1.0, 0.1 * i, -0.5, "") for i in range(count)]
         figure.update(run, {**boundary(1), "lines": lines})
         view: Any = figure._view

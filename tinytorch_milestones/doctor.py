@@ -16,10 +16,15 @@ Finding = tuple[str, Literal["ok", "warning", "problem"], str]
 _PACKAGES = {"numpy": (2, 0), "jupyterlab": (4, 4), "nbdev": (3, 3), "ipykernel": (7, 0)}
 
 
+def examine_machine() -> list[Finding]:
+    """Look at Python, packages and the home folder; needs no course."""
+    return [_python(), *map(_package, _PACKAGES), _extension(), _blas(), _home()]
+
+
 def examine(workspace: Workspace, progress: Progress, *, trusted: bool) -> list[Finding]:
-    """Look at Python, packages, the course and the disk. Changes nothing but a probe file."""
-    findings = [_python(), *map(_package, _PACKAGES), _extension(), _blas()]
-    findings += [_folder(workspace), _package_origin(workspace), _home(), _space(workspace)]
+    """Look at the machine and at one course on it."""
+    findings = examine_machine()
+    findings += [_folder(workspace), _package_origin(workspace), _space(workspace)]
     if trusted:
         findings.append(("trust", "ok", "this course is trusted; saves are checked automatically"))
     else:
@@ -103,8 +108,8 @@ def _package_origin(workspace: Workspace) -> Finding:
         "tinytorch",
         "warning",
         (
-            f"another package of that name is installed ({spec.origin}); in your own scripts it may "
-            "hide yours: `pip uninstall tinytorch`"
+            f"another package of that name is installed ({spec.origin}); in your own scripts it "
+            "may hide yours: `pip uninstall tinytorch`"
         ),
     )
 

@@ -155,7 +155,6 @@ class PartRun:
         self.interrupted = False
         self.error = ""
         self.error_module = ""
-        self.patience = 0
         self._last_beat = 0.0
 
     def go(self, observer: Observer) -> PartReport:
@@ -174,17 +173,12 @@ class PartRun:
 
     def _drive(self, observer: Observer) -> None:
         observer.started(self.milestone, self.part, self.run)
-        settled: Settled | None = None
         steps = self._steps()
         try:
             for step in steps:
-                if settled is None:
-                    settled = Settled(self.part.gates, self.patience)
                 self.run.take(step)
                 observer.stepped(step, self.run)
                 self._beat(step)
-                if settled.after(self.run.evidence):
-                    break
         finally:
             steps.close()
 
@@ -203,7 +197,11 @@ class PartRun:
                         self.request.cell, {**self.request.names, **framework.names()}, recipe.known
                     )
                 settings = self._settings(recipe, chosen)
-                yield from timed(recipe.function(framework, settings))
+                settled = Settled(self.part.gates, settings.patience)
+                for step in timed(recipe.function(framework, settings)):
+                    yield step
+                    if settled.after(self.run.evidence):
+                        break
         except (TinyTorchError, GeneratorExit):
             raise
         except (Exception, SystemExit) as error:
@@ -218,6 +216,7 @@ class PartRun:
             "kind": self.implementation.kind,
             "recipe": self.part.recipe,
             "settings": {**self.part.settings, **self.request.overrides, "quick": settings.quick},
+            "gates": msgspec.to_builtins(self.part.gates),
         }
         child = sandbox.take(RECIPE_ENTRY, limits=RECIPE_LIMITS)
         self.run.pid = child.pid
@@ -250,7 +249,7 @@ class PartRun:
         if self.request.quick:
             chosen = {**chosen, "quick": True}
         settings = recipe.settings(self.part.settings, chosen)
-        self.patience, self.attempt.seed = settings.patience, settings.seed
+        self.attempt.seed = settings.seed
         return settings
 
     def _beat(self, step: Step) -> None:

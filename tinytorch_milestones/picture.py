@@ -144,14 +144,14 @@ def _module_next(standing: Standing, module: Module, track: Track) -> NextStep:
 
 def _nothing_next(standing: Standing, track: Track) -> NextStep:
     done = sum(standing.milestone_receipt(m) is not None for m in track.milestones)
+    why = f"{done} of {len(track.milestones)} milestones are yours."
     coming = next((m for m in standing.catalog.modules if m.coming), None)
-    why = f"{done} of {len(track.milestones)} milestones of this track are yours."
     if coming is not None:
         why += f" {coming.number} {coming.title} is being written and comes with an update."
     return NextStep(
         kind="done",
         id="",
-        title="Everything here is done",
+        title="You are up to date" if coming else "You have done it all",
         why=why,
         button="Look back",
         notebook="notebooks/start_here.ipynb",

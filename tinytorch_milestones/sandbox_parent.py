@@ -12,13 +12,13 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import IO, Literal
 
 import msgspec
 
-from tinytorch_milestones.sandbox_child import LARGEST_MESSAGE, Header, Job, unseal
+from tinytorch_milestones.sandbox_child import Header, Job, Receiver
 from tinytorch_milestones.sweep import (
     MARK,
     descendants,
@@ -113,7 +113,7 @@ class Child:
         """Whether it still waits for its job."""
         return self._ending is None and self._process.poll() is None
 
-    def run(self, job: object, cwd: Path) -> Iterator[object]:
+    def run(self, job: object, cwd: Path) -> Generator[object, None, None]:
         """Give the child its job and yield each message it sends, until it ends or is stopped.
 
         `job` and the messages are JSON. Closing the generator ends the child and its descendants.
@@ -164,23 +164,12 @@ class Child:
         """Thread: sort what comes through the channel into messages and noise."""
         assert self._process.stdout is not None
         stream = self._process.stdout
-        expected, noise, rest = 0, 0, b""
+        receiver = Receiver(self._key)
         with contextlib.suppress(OSError, ValueError):
             while data := stream.read1(1 << 16):  # type: ignore[attr-defined]
-                rest += data
-                if b"\n" not in data and len(rest) < LARGEST_MESSAGE:
-                    continue
-                *lines, rest = rest.split(b"\n")
-                for line in lines:
-                    opened = unseal(self._key, line) if line else None
-                    if opened is not None and opened[0] == expected:
-                        expected += 1
-                        self._put(opened[1:])
-                    else:
-                        noise += len(line)
-                if len(rest) >= LARGEST_MESSAGE:
-                    noise, rest = noise + len(rest), b""
-                if noise > _NOISE:
+                for message in receiver.feed(data):
+                    self._put(message)
+                if receiver.noise > _NOISE:
                     self._noisy = True
                     break
         self._put(None)

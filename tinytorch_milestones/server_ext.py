@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 EVENTS = "https://tinytorch-milestones.org/events/v1"
 _SAVES = "https://events.jupyter.org/jupyter_server/contents_service/v1"
+_KERNELS = "https://events.jupyter.org/jupyter_server/kernel_actions/v1"
 _T = TypeVar("_T")
 
 
@@ -69,6 +70,7 @@ class TinyTorchApp(ExtensionApp):
         if EVENTS not in self._bus.schemas:
             self._bus.register_event_schema(Path(__file__).with_name("events.yaml"))
         self._bus.add_listener(schema_id=_SAVES, listener=self._on_contents)
+        self._bus.add_listener(schema_id=_KERNELS, listener=self._on_kernel)
 
     def initialize_handlers(self) -> None:
         """Serve the endpoints below `tinytorch/`."""
@@ -86,6 +88,7 @@ class TinyTorchApp(ExtensionApp):
     async def stop_extension(self) -> None:
         """Stop watching; end tasks and threads."""
         self._bus.remove_listener(schema_id=_SAVES, listener=self._on_contents)
+        self._bus.remove_listener(schema_id=_KERNELS, listener=self._on_kernel)
         self._folders.close()
         tasks = [t for t in (self._poll, *self._opening.values(), *self._side) if t is not None]
         for task in tasks:
@@ -248,6 +251,12 @@ class TinyTorchApp(ExtensionApp):
         for course in self.courses.values():
             if place.is_relative_to(course.root):
                 course.saved(place)
+
+    async def _on_kernel(self, logger: object, schema_id: str, data: dict[str, Any]) -> None:
+        # a run may have died with its kernel: then nobody else says that it was interrupted
+        if data.get("action") in ("restart", "shutdown"):
+            for course in self.courses.values():
+                course.hear()
 
     async def _look_now_and_then(self) -> None:
         while True:

@@ -183,7 +183,9 @@ class Standing:
 
     def all_parts_complete(self, milestone: Milestone) -> bool:
         """Whether every part was completed with credit."""
-        return bool(milestone.parts) and all(self.part_complete(milestone, part) for part in milestone.parts)
+        return bool(milestone.parts) and all(
+            self.part_complete(milestone, part) for part in milestone.parts
+        )
 
     def unlocked(self) -> list[Milestone]:
         """Milestones with at least one part that can be run for credit, or that are done."""

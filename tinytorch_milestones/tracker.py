@@ -9,12 +9,12 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
 
 from tinytorch_milestones import __version__, trust, verify
 from tinytorch_milestones.catalog import Catalog, Milestone, Module, Track, load
 from tinytorch_milestones.catalog.tasks import Task, read_tasks
-from tinytorch_milestones.errors import ExportRefused, UnknownName, WorkspaceError
+from tinytorch_milestones.doctor import Finding, examine, examine_machine
+from tinytorch_milestones.errors import ExportRefused, NoWorkspace, UnknownName, WorkspaceError
 from tinytorch_milestones.export import export_module, prepare_export
 from tinytorch_milestones.person import write_person
 from tinytorch_milestones.picture import build_state, next_step
@@ -336,12 +336,8 @@ class Tracker:
         report.warnings = list(self.progress.warnings)
         return report
 
-    # the machine
-
-    def doctor(self) -> list[tuple[str, Literal["ok", "warning", "problem"], str]]:
+    def doctor(self) -> list[Finding]:
         """What could stand in the way here, one line each."""
-        from tinytorch_milestones.doctor import examine
-
         return examine(self.workspace, self.progress, trusted=self.trusted)
 
     def _write_caches(self) -> None:
@@ -351,6 +347,14 @@ class Tracker:
         warning = write_person(standing, caches, self._track(None))
         if warning and warning not in self.progress.warnings:
             self.progress.warnings.append(warning)
+
+
+def doctor(path: Path | None = None) -> list[Finding]:
+    """What could stand in the way on this machine, and in the course at `path` if there is one."""
+    try:
+        return Tracker.open(path).doctor()
+    except NoWorkspace as none:
+        return [*examine_machine(), ("course", "warning", f"{none.message} {none.remedy}")]
 
 
 def _completion(what: str, title: str, checked: verify.Checked) -> Completion:
@@ -381,4 +385,4 @@ def _first_cell(failed: list[TestState]) -> str:
     return next((test.cell_id for test in ranked if test.cell_id), "")
 
 
-__all__ = ["Observer", "Run", "Tracker"]
+__all__ = ["Observer", "Run", "Tracker", "doctor"]

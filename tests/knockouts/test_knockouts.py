@@ -182,8 +182,7 @@ KNOCKOUTS = [
             (
                 LAYERS,
                 _DRAW,
-                "_generator.uniform(0.5, 1.0, shape) if len(shape) == 2 "
-                "else _generator.uniform(-4.5, -1.5, shape)",
+                "_generator.uniform(*((0.5, 1.0) if len(shape) == 2 else (-4.5, -1.5)), shape)",
             ),
         ),
     ),
@@ -296,7 +295,10 @@ def test_a_knockout_fails_and_its_hint_names_the_module(
 
 
 def test_every_gate_was_seen_to_fail(folder: Path) -> None:
-    seen = {(part, v.id) for k, part, _ in CASES for v in failing(k, part, folder)}
+    """Measured and found wanting: a gate whose metric never came does not count."""
+    seen = {
+        (part, v.id) for k, part, _ in CASES for v in failing(k, part, folder) if v.passed is False
+    }
     every = {(part.id, gate.id) for part in PARTS.values() for gate in part.gates}
     assert every - seen == set()
 

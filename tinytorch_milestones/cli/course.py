@@ -115,7 +115,9 @@ def lab_command(root: Path, extra: list[str], *, is_root: bool) -> list[str]:
 @json_option
 def doctor(as_json: bool) -> int:
     """Look for what could stand in the way on this machine."""
-    findings = open_tracker().doctor()
+    from tinytorch_milestones.tracker import doctor as examine
+
+    findings = examine()
     problems = sum(level == "problem" for _, level, _ in findings)
     if as_json:
         print_json([{"name": n, "level": level, "text": text} for n, level, text in findings])

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
+from tinytorch_milestones.catalog.model import Gate
 from tinytorch_milestones.errors import ImplementationError, TinyTorchError
 from tinytorch_milestones.training import wire
 from tinytorch_milestones.training.accounts import explain
+from tinytorch_milestones.training.evidence import Evidence
+from tinytorch_milestones.training.gates import Settled
 from tinytorch_milestones.training.implementation import Implementation
 from tinytorch_milestones.training.recipes import load_recipe, timed
 from tinytorch_milestones.training.steps import Step
@@ -21,7 +26,9 @@ _SECONDS_A_MESSAGE = 0.05
 def run(job: Mapping[str, Any], send: Callable[[object], None]) -> None:
     """Entry of the sandbox: train `job["recipe"]` with the code at `job["root"]`.
 
-    job: root, kind ("yours" or "reference"), recipe, settings (plain values).
+    job: root, kind ("yours" or "reference"), recipe, settings (plain values), and the part's gates if it may stop early.
+    The run ends early here, not by the parent's closing it, so that the origin of everything that
+    was imported is checked once more before the parent believes a step of it.
     Sends `{"steps": [...]}` as they come, then one `{"done": {...}}` or `{"error": {...}}`.
     """
     implementation = Implementation(job["kind"], Path(job["root"]))
@@ -29,7 +36,8 @@ def run(job: Mapping[str, Any], send: Callable[[object], None]) -> None:
         recipe = load_recipe(job["recipe"])
         settings = recipe.settings(job["settings"])
         with implementation.active() as framework:
-            _stream(timed(recipe.function(framework, settings)), send)
+            settled = Settled(msgspec.convert(job.get("gates", []), list[Gate]), settings.patience)
+            _stream(timed(recipe.function(framework, settings)), settled, send)
         done = {"file": framework.path, "exercised": framework.exercised()}
     except TinyTorchError as error:
         kind = "implementation" if isinstance(error, ImplementationError) else "settings"
@@ -52,8 +60,9 @@ def run(job: Mapping[str, Any], send: Callable[[object], None]) -> None:
         send({"done": done})
 
 
-def _stream(steps: Any, send: Callable[[object], None]) -> None:
+def _stream(steps: Iterator[Step], settled: Settled, send: Callable[[object], None]) -> None:
     """Send steps a few at a time: a message for each would cost more than the step."""
+    evidence = Evidence()
     waiting: list[Step] = []
     sent = 0.0
     try:
@@ -64,6 +73,9 @@ def _stream(steps: Any, send: Callable[[object], None]) -> None:
                 send({"steps": wire.encode(waiting)})
                 waiting.clear()
                 sent = moment
+            evidence.fold(step)
+            if settled.after(evidence):
+                break
     finally:
         # also when the student's code raised: what came before it is evidence
         if waiting:

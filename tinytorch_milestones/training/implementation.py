@@ -201,7 +201,7 @@ def _put_back(modules: dict[str, ModuleType]) -> None:
 
 
 def _import(name: str, root: Path) -> ModuleType:
-    """Import, turning whatever goes wrong into an `ImplementationError` that names file and line."""
+    """Import; whatever goes wrong becomes an `ImplementationError` that names file and line."""
     try:
         return importlib.import_module(name)
     except TinyTorchError:

@@ -57,7 +57,7 @@ class Probe:
         b, tb = self._batch(6, 1)
         self.compare("agree.error", "targets - outputs", lambda: ta - tb, a - b)
         self.compare("agree.error", "error * error", lambda: ta * ta, a * a)
-        self.compare("agree.error", "mean()", lambda: ta.mean(), np.mean(a))
+        self.compare("agree.error", "mean()", lambda: ta.mean(), np.array(np.mean(a)))
 
     def update(self) -> None:
         """`agree.update`: what Rosenblatt's rule does with the error (module 01)."""

@@ -103,7 +103,7 @@ def _only_linear(fw: Framework, model: Any, features: int) -> Any:
     linear = [layer for layer in layers if isinstance(layer, fw.Linear)]
     if len(linear) != 1 or tuple(linear[0].weight.shape) != (1, features):
         raise TinyTorchError(
-            f"Rosenblatt's rule trains one Linear({features}, 1); this model is not that: {model!r}",
+            f"Rosenblatt's rule trains one Linear({features}, 1), not {model!r}.",
             f"Give model = Sequential(Linear({features}, 1), Step()).",
         )
     return linear[0]

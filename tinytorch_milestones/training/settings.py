@@ -84,7 +84,7 @@ class Settings(msgspec.Struct, kw_only=True):
         return max(1, self.epochs // 4) if self.quick else self.epochs
 
     def options(self) -> dict[str, Any]:
-        """What was chosen, JSON-able, to keep with the evidence; says only that a model was given."""
+        """What was chosen, JSON-able; of a model it only says that there was one."""
         chosen = {name: getattr(self, name) for name in _FIELDS if name != "model"}
         for name, value in self.extra.items():
             chosen[name] = value.tolist() if hasattr(value, "tolist") else value

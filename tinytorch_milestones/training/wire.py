@@ -19,7 +19,7 @@ def encode(steps: Iterable[Step]) -> list[dict[str, Any]]:
 
 
 def decode(values: Sequence[dict[str, Any]]) -> list[Step]:
-    """The steps that `encode` was given. Raises KeyError, TypeError or ValueError for anything else."""
+    """The steps that `encode` was given. Raises KeyError, TypeError or ValueError otherwise."""
     return [_decode(value) for value in values]
 
 

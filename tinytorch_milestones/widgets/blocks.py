@@ -48,13 +48,15 @@ def head(milestone: Milestone, part: Part, run: Run, run_id: str | None) -> Bund
     return bundle(html, text)
 
 
-def progress(run: Run, seconds_left: float | None) -> Bundle:
-    """The bar, where the run is, and how fast."""
+def progress(run: Run, seconds_left: float | None, *, complete: bool = False) -> Bundle:
+    """The bar, where the run is, and how fast; full when it is `complete`, however early."""
     evidence = run.evidence
-    planned = max(evidence.planned, 1)
+    planned = max(evidence.steps if complete else evidence.planned, 1)
     share = min(1.0, evidence.steps / planned)
     where = f"step {evidence.steps:,} of {planned:,}"
-    if evidence.epochs > 1:
+    if complete:
+        where = f"done after {evidence.steps:,} steps"
+    elif evidence.epochs > 1:
         where = f"epoch {evidence.epoch} of {evidence.epochs} \u00b7 {where}"
     facts = []
     if run.samples_per_second:
@@ -97,16 +99,14 @@ def ending(
 ) -> Bundle:
     """The summary of a part, with the root cause when it did not pass."""
     paced = shown_seconds > 1.5 * report.seconds + 1
-    summary = (
-        f"{report.steps:,} steps in {duration(report.seconds)} of training"
-        + (f" (shown in {duration(shown_seconds)})" if paced else "")
-        + (
-            f", {_rounded(report.samples_per_second)} samples/s"
-            if report.samples_per_second
-            else ""
-        )
-        + f", seed {report.seed}"
-    )
+    facts = [f"{report.steps:,} steps in {duration(report.seconds)} of training"]
+    if report.passed and report.steps < planned:
+        facts[0] += f", until every gate held (of {planned:,} at most)"
+    if paced:
+        facts[0] += f" (shown in {duration(shown_seconds)})"
+    if report.samples_per_second:
+        facts.append(f"{_rounded(report.samples_per_second)} samples/s")
+    summary = ", ".join([*facts, f"seed {report.seed}"])
     if report.interrupted:
         said = f"Stopped after step {report.steps:,} of {planned:,}; not credited."
         return _card("", said, f'<p class="tinytorch-muted">{summary}</p>', summary)

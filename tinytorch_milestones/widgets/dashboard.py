@@ -5,6 +5,7 @@ It is the tracker's `Observer` and knows nothing about gates or credit; it shows
 
 from __future__ import annotations
 
+import math
 import secrets
 import time
 from collections.abc import Callable, Iterable
@@ -95,7 +96,7 @@ class Dashboard:
         planned = max(run.evidence.planned, report.steps)
         if self._screen.live:
             self._put("head", blocks.head(self._milestone, self._part, run, None))
-            self._put("progress", blocks.progress(run, None))
+            self._put("progress", blocks.progress(run, None, complete=report.passed))
             self._try(lambda: self._final_picture(report, run))
         self._put("gates", blocks.chips(report.verdicts))
         self._put("ending", blocks.ending(report, planned, shown, self._modules))
@@ -185,13 +186,15 @@ class Dashboard:
         return rest < WATCHING_SECONDS
 
     def _stretch(self, step: Step) -> None:
-        share = (step.step - 1) / max(1, step.steps - 1)
-        ahead = self._pace * share - (time.perf_counter() - self._start)
+        # slow at first, when most happens, and because a run may end long before its last step
+        count = max(1, step.steps - 1)
+        moment = self._pace * math.sqrt((step.step - 1) / count)
+        ahead = moment - (time.perf_counter() - self._start)
         if ahead > 0:
             time.sleep(ahead)
-        frames = max(1, round(self._pace / _PACED_FRAME))
+        soon = 1 + count * ((moment + _PACED_FRAME) / self._pace) ** 2
         # the second step already tells a long run from a short one
-        self._at_step = step.step + (1 if step.step == 1 else max(1, step.steps // frames))
+        self._at_step = 2 if step.step == 1 else max(step.step + 1, math.ceil(soon))
         self._due = 0.0
 
     def _throttle(self, cost: float, trained: float) -> None:

@@ -34,8 +34,9 @@ class View(Protocol):
 class Boundary:
     """Two clouds of points and the lines that divide them.
 
-    Lines with a caption are the ones to look at; those without stand behind them. Where exactly
-    one has a caption, its two sides are tinted, and its earlier positions stay visible for a while.
+    Lines with a caption are the ones to look at; those without stand behind them. A line that is
+    alone needs none. Where exactly one is to be looked at, its two sides are tinted, and its
+    earlier positions stay visible for a while.
     """
 
     def __init__(self, axes: Axes, theme: Theme) -> None:
@@ -52,8 +53,9 @@ class Boundary:
         if self._shade is None:
             points = np.asarray(picture["points"], dtype=float)
             self._prepare(points, np.asarray(picture["labels"]).ravel() > 0.5)
-        strong = [line for line in lines if line[3]]
-        others = [line[:3] for line in lines if not line[3]]
+        alone = len(lines) == 1
+        strong = [line for line in lines if line[3] or alone]
+        others = [line[:3] for line in lines if not (line[3] or alone)]
         self._tint(strong)
         self._draw_strong(strong)
         self._draw_faint([*reversed(others), *reversed(self._trail[:-1])], bool(strong))
