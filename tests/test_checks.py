@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import py_compile
 import subprocess
 import sys
 from collections.abc import Callable
@@ -184,13 +185,14 @@ class Course:
 
     def judge(
         self,
-        code: str,
+        code: str | None,
         *,
         tests: dict[str, str] | None = None,
         seconds_per_test: float = 20.0,
         checkpoints: tuple[str, ...] = (),
     ) -> dict[str, tuple[str, str]]:
-        (self.core / "tensor.py").write_text(code)
+        if code is not None:
+            (self.core / "tensor.py").write_text(code)
         cells = {"01.square": SQUARE, "01.zero": ZERO} if tests is None else tests
         job = {
             "root": str(self.root),
@@ -237,12 +239,24 @@ def test_an_error_names_the_students_line_and_cell(course: Course) -> None:
     assert "`return x + '1'` (cell 01-square)" in message
 
 
-def test_code_is_read_afresh_every_time(course: Course) -> None:
-    # the same size within the same second: what bytecode files cannot tell apart
-    for value, status in (("3", "failed"), ("9", "passed"), ("4", "failed"), ("9", "passed")):
+def test_code_is_read_afresh_every_time(course: Course, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
+    for value, status in (("3", "failed"), ("9", "passed"), ("4", "failed")):
         found = course.judge(f"def square(x): return {value}\ndef zero(): return 0\n")
         assert found["01.square"][0] == status
     assert not list(course.root.rglob("*.pyc"))
+
+
+def test_bytecode_of_other_processes_is_not_believed(course: Course) -> None:
+    course.judge("def square(x): return 9\ndef zero(): return 0\n")
+    file = course.core / "tensor.py"
+    stamp = file.stat().st_mtime
+    py_compile.compile(str(file), doraise=True)
+    file.write_text("def square(x): return 5\ndef zero(): return 0\n")
+    # the same size within the same second is what bytecode files cannot tell apart
+    os.utime(file, (stamp, stamp))
+    found = course.judge(None)
+    assert found["01.square"] == ("failed", "expected 9, got 5")
 
 
 @pytest.mark.parametrize(

@@ -24,8 +24,10 @@ LAYERS = [
     ["sandbox", "sandbox_child", "sandbox_parent", "sweep", "trust", "training", "checks"],
     ["progress", "export", "export_child", "notebook_check", "verify"],
     ["standing", "picture", "person", "part_run", "runs", "doctor", "tracker", "api"],
-    ["cli", "magic", "magic_line", "widgets"]
-    + ["server_ext", "server_handlers", "server_watch", "server_course", "server_news"],
+    [
+        *("cli", "magic", "magic_line", "widgets"),
+        *("server_ext", "server_handlers", "server_watch", "server_course", "server_news"),
+    ],
 ]
 FRONT_ENDS_MAY_USE = {
     *("tracker", "api", "state", "errors", "files", "workspace", "catalog", "checks", "training"),

@@ -453,3 +453,23 @@ def test_exports_at_the_same_time_end_with_the_newest_notebook(course: Course) -
     assert not problems
     assert b"x = 3" in course.file.read_bytes()
     assert not list(course.file.parent.glob(".tmp-*"))
+
+
+def test_a_notebook_saved_during_its_export_is_exported_again(
+    course: Course, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = export._export
+    later = [[TARGET, code("01-x", f"#| export\nx = {number}")] for number in (1, 2)]
+
+    def slow(*arguments: Any) -> bytes:
+        data = real(*arguments)
+        if later:
+            course.write(*later.pop(0))
+        return data
+
+    monkeypatch.setattr(export, "_export", slow)
+    course.write(TARGET, SUM)
+    done = course.export()
+    assert b"x = 2" in course.file.read_bytes()
+    assert done.export_hash == hash_export(course.root, course.module)
+    assert done.source_hash == hash_notebook(course.notebook)

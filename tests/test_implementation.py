@@ -85,7 +85,7 @@ def test_a_file_that_is_a_link_to_elsewhere_is_refused(root: Path, tmp_path: Pat
     shutil.move(root / LAYERS, elsewhere)
     (root / LAYERS).symlink_to(elsewhere)
     with (
-        pytest.raises(ImplementationError, match=r"was defined in .*layers\.py"),
+        pytest.raises(ImplementationError, match=r"core\.layers was loaded from"),
         Implementation.student(root).active() as fw,
     ):
         fw.Linear(2, 1)
@@ -255,3 +255,43 @@ def test_an_account_names_module_file_and_line(root: Path) -> None:
     assert account.module == "01"
     assert account.file == "tinytorch/core/tensor.py"
     assert "undefined_name" in account.text
+
+
+def test_a_run_that_is_closed_early_is_checked_too(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake_torch(tmp_path / "site", monkeypatch)
+    code = """
+def work():
+    try:
+        import importlib
+        importlib.import_module("tor" + "ch")
+    except Exception:
+        pass
+"""
+    append(root, LAYERS, code)
+
+    def run() -> Iterator[int]:
+        with Implementation.student(root).active() as fw:
+            fw.Linear(2, 1)
+            fw.module("core.layers").work()
+            yield 1
+
+    steps = run()
+    next(steps)
+    with pytest.raises(ImplementationError, match="imports torch"):
+        steps.close()  # type: ignore[attr-defined]
+
+
+def test_a_borrowing_module_is_refused_before_anything_runs(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake_torch(tmp_path / "site", monkeypatch)
+    append(root, LAYERS, "\ndef late():\n    import torch\n    return torch\n")
+    reached = []
+    with (
+        pytest.raises(ImplementationError, match="imports torch"),
+        Implementation.student(root).active() as fw,
+    ):
+        reached.append(fw.Linear(2, 1))
+    assert not reached

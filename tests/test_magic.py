@@ -418,6 +418,7 @@ def test_tab_completes_commands_names_parts_and_options(shell: Shell, course: Tr
     assert "rosenblatt" in completions(made, "%milestone info ro")
     assert "trained" in completions(made, "%milestone run perceptron --part t")
     assert "trained" in completions(made, "%milestone run perceptron ")
+    assert "trained" in completions(made, "%milestone run perceptron --seed 3 --part t")
     assert "--epochs" in completions(made, "%milestone run perceptron --e")
     assert "01_tensor" in completions(made, "%milestone check 01")
     assert "perceptron" in completions(made, "%%milestone run per")

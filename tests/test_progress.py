@@ -29,7 +29,8 @@ from tinytorch_milestones.tracker import Tracker
 who, count = sys.argv[2], int(sys.argv[3])
 tracker = Tracker.open(Path(sys.argv[1]))
 for i in range(count):
-    receipt = Receipt(kind="module", what=f"{who}_{i}", created=now(), hashes={"export": who}, evidence={})
+    what, hashes = f"{who}_{i}", {"export": who}
+    receipt = Receipt(kind="module", what=what, created=now(), hashes=hashes, evidence={})
     tracker.progress.add_receipt(receipt)
     tracker._write_caches()
     print(receipt.what, flush=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tinytorch_milestones import __version__
 from tinytorch_milestones.catalog import Catalog, Milestone, Part
-from tinytorch_milestones.errors import Locked
+from tinytorch_milestones.errors import Locked, TinyTorchError
 from tinytorch_milestones.part_run import Observer, PartRun, Request, Run
 from tinytorch_milestones.progress import Progress, now
 from tinytorch_milestones.records import Receipt
@@ -65,27 +65,26 @@ def _choose(standing: Standing, milestone: Milestone, request: Request) -> list[
     if request.part is not None:
         part = standing.catalog.part(milestone, request.part)
         if part.coming:
-            raise Locked(
-                f"{milestone.title}: {part.title}",
-                standing.missing(part.needs) or ["an update of this course"],
-                "It is being written.",
-            )
+            raise _coming(f"{milestone.title}: {part.title}")
         written = [part]
+    if not written:
+        raise _coming(milestone.title)
     if request.demo or request.skip_checks:
-        if not written:
-            raise Locked(milestone.title, ["an update of this course"], "It is being written.")
         return written
     ready = [part for part in written if not standing.missing(part.needs)]
     if not ready:
-        needs = written[0].needs if written else milestone.needs
-        missing = standing.missing(needs)
+        missing = standing.missing(written[0].needs)
         raise Locked(
             milestone.title,
-            missing or ["an update of this course"],
+            missing,
             f"Complete {', '.join(missing)} first; `%milestone demo {milestone.id}` or "
             f"`tito milestone demo {milestone.id}` shows it with the reference code.",
         )
     return ready
+
+
+def _coming(what: str) -> TinyTorchError:
+    return TinyTorchError(f"{what} is not here yet.", "It comes with an update of this course.")
 
 
 def _conclude(

@@ -310,13 +310,13 @@ SAVE_AND_WAIT = """
 async count => {
     const row = '.jp-TinyTorch-module[data-module="01_tensor"]';
     const footer = document.querySelector('.jp-TinyTorch-footer');
-    const shown = footer.textContent;
+    const shown = footer.dataset.afterSave;
     const begin = performance.now();
     await window.jupyterapp.shell.currentWidget.context.save();
     const settled = () =>
         window.tinytorchHeard.filter(event => event.kind === 'checked').length >= count &&
         document.querySelector(row).dataset.status === 'complete' &&
-        document.querySelector('.jp-TinyTorch-footer').textContent !== shown;
+        document.querySelector('.jp-TinyTorch-footer').dataset.afterSave !== shown;
     while (!settled()) {
         if (performance.now() - begin > 30000) {
             throw new Error('the panel did not settle');

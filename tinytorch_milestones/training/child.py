@@ -26,9 +26,9 @@ _SECONDS_A_MESSAGE = 0.05
 def run(job: Mapping[str, Any], send: Callable[[object], None]) -> None:
     """Entry of the sandbox: train `job["recipe"]` with the code at `job["root"]`.
 
-    job: root, kind ("yours" or "reference"), recipe, settings (plain values), and the part's gates if it may stop early.
-    The run ends early here, not by the parent's closing it, so that the origin of everything that
-    was imported is checked once more before the parent believes a step of it.
+    job: root, kind ("yours" or "reference"), recipe, settings (plain values), and the part's gates
+    if it may stop early. It stops here, instead of being closed by the parent, so that the origin
+    of everything that was imported is checked once more before the parent believes any of it.
     Sends `{"steps": [...]}` as they come, then one `{"done": {...}}` or `{"error": {...}}`.
     """
     implementation = Implementation(job["kind"], Path(job["root"]))

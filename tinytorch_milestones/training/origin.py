@@ -158,19 +158,21 @@ def inside(file: str, root: Path) -> bool:
         return False
 
 
-def check_sources(root: Path) -> None:
+def check_sources(root: Path, seen: set[str]) -> None:
     """Refuse a loaded `tinytorch` module whose source imports, or that holds, a forbidden library.
 
-    Reads the source, because a library that was imported before is not imported again.
+    Reads the source, because a library that was imported before is not imported again. `seen`
+    holds the names of modules whose source was read already, and is added to.
     """
-    for module in loaded().values():
+    for full, module in loaded().items():
         file = Path(str(module.__file__))
-        for library in _imported(file):
+        for library in () if full in seen else _imported(file):
             if library in FORBIDDEN:
                 raise ImplementationError(
                     f"{_short(file, root)} imports {library}.",
                     _REMEDY,
                 )
+        seen.add(full)
         for name, value in list(vars(module).items()):
             library = _library(value)
             if library in FORBIDDEN:

@@ -20,6 +20,7 @@ export function Footer({ state }: { state: State }): React.ReactElement | null {
   return (
     <footer
       className="jp-TinyTorch-footer"
+      data-checked-at={state.checked_at}
       data-after-save={model.timing ? model.timing.seconds.toFixed(3) : undefined}
     >
       {words.join(' · ')}
