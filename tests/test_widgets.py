@@ -356,7 +356,7 @@ def test_the_final_picture_comes_for_both_themes_and_for_paper() -> None:
     assert opened(base64.b64decode(light)).size == opened(base64.b64decode(dark)).size
     assert light != dark
     # without a style sheet (an output not trusted yet) only the light one is visible
-    assert re.search(r'<img class="tinytorch-dark" hidden', final["text/html"])
+    assert re.search(r'<img class="tinytorch-dark" style="display: none"', final["text/html"])
     assert 'data-jp-theme-light="false"' in final["text/html"]
     assert "@media print" in final["text/html"]
     paper = opened(final["image/png"]).convert("RGBA").getpixel((2, 2))

@@ -45,8 +45,6 @@ def judge_all(
 
 def holds(gate: Gate, value: float) -> bool:
     """Whether a measured value satisfies a gate; not-a-number never does."""
-    if math.isnan(value):
-        return False
     match gate.comparison:
         case ">=":
             return value >= gate.required

@@ -66,7 +66,7 @@ def forward(fw: Framework, settings: Settings) -> Iterator[Step]:
 
 
 def trained(fw: Framework, settings: Settings) -> Iterator[Step]:
-    """Rosenblatt's rule on two clouds, a few examples at a time, from weights at zero."""
+    """Rosenblatt's rule on two clouds, one example after another, from weights at zero."""
     rng = np.random.default_rng([settings.seed, 2])
     training, held_out = two_clouds(240, rng), two_clouds(_HELD_OUT, rng)
     machine_line: list[tuple[float, float, float, str]] = []

@@ -58,7 +58,7 @@ _STYLE = """
 .tinytorch-figure { max-width: 960px; }
 .tinytorch-figure img { width: 100%; height: auto; margin: 0; }
 .tinytorch-figure img.tinytorch-dark { display: none; }
-[data-jp-theme-light="false"] .tinytorch-figure img.tinytorch-dark { display: block; }
+[data-jp-theme-light="false"] .tinytorch-figure img.tinytorch-dark { display: block !important; }
 [data-jp-theme-light="false"] .tinytorch-figure img.tinytorch-light { display: none; }
 @media print {
   .tinytorch-figure img.tinytorch-light,
@@ -98,13 +98,13 @@ def notebook_link(path: str, words: str, cell: str = "") -> str:
 def twin_picture(light: bytes, dark: bytes, description: str) -> str:
     """One picture in two variants, of which the theme at hand shows one.
 
-    Without the style sheet (an output that is not trusted yet) `hidden` keeps the light one.
+    Without the style sheet (an output that is not trusted yet) the light one alone is shown.
     """
     alt = escape(description)
     return (
         f'{STYLE}<div class="tinytorch-figure">'
         f'<img class="tinytorch-light" alt="{alt}" src="{_data(light)}">'
-        f'<img class="tinytorch-dark" hidden alt="{alt}" src="{_data(dark)}"></div>'
+        f'<img class="tinytorch-dark" style="display: none" alt="{alt}" src="{_data(dark)}"></div>'
     )
 
 
