@@ -6,7 +6,7 @@ run is compared by its wall time, which holds everything that drawing costs, in 
 it. Prints the ratio of the medians, which is to be at most 1.03, and the same of the kernel's
 processor time, which says more where other programs keep the machine busy.
 
-    python benchmarks/dashboard_cost.py [--pairs 5] [--seconds 40]
+    python benchmarks/dashboard_cost.py [--pairs 5] [--seconds 60]
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ def main() -> int:
     """Measure, print, and return 1 when the dashboard costs more than it may."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n\n")[0])
     parser.add_argument("--pairs", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=40.0, help="training time of one run")
+    parser.add_argument("--seconds", type=float, default=60.0, help="training time of one run")
     chosen = parser.parse_args()
 
     from jupyter_client.manager import start_new_kernel

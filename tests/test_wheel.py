@@ -68,9 +68,13 @@ def test_the_wheel_carries_the_course_and_no_top_level_tinytorch(wheel: Path) ->
 def test_both_extensions_are_ok(environment: Path) -> None:
     jupyter = environment / "venv" / "bin" / "jupyter"
     server = run([jupyter, "server", "extension", "list"], environment)
-    text = server.stdout + server.stderr
-    assert "tinytorch_milestones" in text
-    assert "OK" in text.split("tinytorch_milestones", 2)[2].splitlines()[0], text
+    lines = [
+        line
+        for line in (server.stdout + server.stderr).splitlines()
+        if "tinytorch_milestones" in line
+    ]
+    assert "enabled" in lines[0]
+    assert "OK" in lines[-1], lines
     lab = run([jupyter, "labextension", "list"], environment)
     (line,) = [
         line for line in (lab.stdout + lab.stderr).splitlines() if "tinytorch-milestones" in line

@@ -459,11 +459,12 @@ def test_drawing_takes_at_most_three_percent_of_a_long_run(
         clock.now += step.seconds
 
     count, seconds = 6000, 0.01
-    drive(Dashboard(screen=Recorder()), steps(count, seconds), before_step=train)
+    screen = Recorder()
+    drive(Dashboard(screen=screen), steps(count, seconds), before_step=train)
     assert len(frames) * cost <= 0.03 * count * seconds
-    assert len(frames) > 30
-    # the first seconds move at once: that is when someone looks
-    assert sum(frame < frames[0] + 1.0 for frame in frames) >= 5
+    assert len(frames) > 20
+    # the bar moves in between, which costs next to nothing
+    assert screen.count("progress") > 80
 
 
 def test_a_step_that_is_not_drawn_costs_next_to_nothing() -> None:
@@ -476,7 +477,7 @@ def test_a_step_that_is_not_drawn_costs_next_to_nothing() -> None:
         run.take(step)
         board.stepped(step, run)
     drawn = screen.count("progress")
-    board._due = float("inf")
+    board._due = board._figure_due = float("inf")
     step = source[60]
     taken = min(timeit.repeat(lambda: board.stepped(step, run), number=1000, repeat=3)) / 1000
     assert screen.count("progress") == drawn

@@ -104,6 +104,9 @@ def lab_command(root: Path, extra: list[str], *, is_root: bool) -> list[str]:
     """The command that opens JupyterLab on a course; `extra` has the last word."""
     # -P: the current folder must not shadow installed packages
     command = [sys.executable, "-P", "-m", "jupyterlab", f"--ServerApp.root_dir={root}"]
+    if not any(word.startswith("--LabApp.news_url") for word in extra):
+        # a course phones nobody; without this, Lab begins by asking whether it may fetch news
+        command.append("--LabApp.news_url=None")
     if (root / START).is_file():
         command.append(f"--LabApp.default_url=/lab/tree/{START}")
     if is_root and "--allow-root" not in extra:

@@ -38,7 +38,7 @@ def head(milestone: Milestone, part: Part, run: Run, run_id: str | None) -> Bund
     )
     html = (
         f'<div class="tinytorch-head"><div><div class="tinytorch-title">'
-        f'<span class="tinytorch-year">{milestone.year}</span>'
+        f'<span class="tinytorch-year">{milestone.year}</span> '
         f"{escape(milestone.headline)}: {escape(_lower(part.title))}</div>"
         f"<p>{escape(part.story)}</p>"
         f'<p class="tinytorch-muted">{whose}: '
@@ -70,7 +70,7 @@ def progress(run: Run, seconds_left: float | None, *, complete: bool = False) ->
         f'<div class="tinytorch-track" role="progressbar" aria-label="progress of the run" '
         f'aria-valuemin="0" aria-valuemax="{planned}" aria-valuenow="{evidence.steps}">'
         f'<div style="width: {100 * share:.1f}%"></div></div>'
-        f'<div class="tinytorch-row"><span>{where}</span><span>{how}</span></div>'
+        f'<div class="tinytorch-row"><span>{where}</span> <span>{how}</span></div>'
     )
     return bundle(html, f"{where}  {how}", styled=False)
 
@@ -90,7 +90,7 @@ def chips(verdicts: Sequence[VerdictState]) -> Bundle:
             f"<small>{escape(required)}</small></span>"
         )
         lines.append(f"  {word:<7}  {verdict.title}{measured} ({verdict.required})")
-    html = f'<div class="tinytorch-chips" role="list">{"".join(parts)}</div>'
+    html = f'<div class="tinytorch-chips" role="list">{" ".join(parts)}</div>'
     return bundle(html, "\n".join(lines), styled=False)
 
 

@@ -26,9 +26,10 @@ if TYPE_CHECKING:
 WATCHING_SECONDS = 3.0  # a shorter run is stretched to this, so that there is something to see
 _STEP_SECONDS = 0.15  # but a single step is not stretched beyond this
 _PACED_FRAME = 0.06
-_SHARE = 0.015  # of the training time, spent on drawing a run that is not stretched ...
+_SHARE = 0.01  # of the training time, spent on drawing a run that is not stretched ...
 _ALLOWANCE = 0.1  # ... beyond these seconds, which make short runs move at once
 _SHORTEST_GAP = 0.08
+_BAR_GAP = 0.5  # between two updates of the bar alone, which cost next to nothing
 
 
 class Dashboard:
@@ -56,7 +57,8 @@ class Dashboard:
         self._first_step = 0.0  # seconds of training it took
         self._pace = 0.0  # seconds this run is stretched to, 0 when it is not
         self._at_step = 0  # nothing is drawn before this step ...
-        self._due = 0.0  # ... and before this moment
+        self._due = 0.0  # ... and before this moment,
+        self._figure_due = 0.0  # the figure not before this one
 
     # the observer
 
@@ -81,6 +83,10 @@ class Dashboard:
             self._due = float("inf")
             return
         begin = time.perf_counter()
+        if begin < self._figure_due:
+            self._bar(run)
+            self._due = min(self._figure_due, begin + _BAR_GAP)
+            return
         if step.step == 1 and not self._fast:
             self._pace = min(WATCHING_SECONDS, _STEP_SECONDS * step.steps)
         self._try(lambda: self._frame(run, step))
@@ -128,10 +134,7 @@ class Dashboard:
         assert self._figure is not None
         picture = self._look(step)
         self._figure.update(run, picture)
-        left = run.seconds_left()
-        if self._pace and left is not None:
-            left = max(left, self._pace - (time.perf_counter() - self._start))
-        self._put("progress", blocks.progress(run, left))
+        self._bar(run)
         self._put(
             "figure",
             {"image/png": self._figure.png(), "text/plain": ""},
@@ -142,6 +145,12 @@ class Dashboard:
         if now != self._gates:
             self._gates = now
             self._put("gates", blocks.chips(verdicts))
+
+    def _bar(self, run: Run) -> None:
+        left = run.seconds_left()
+        if self._pace and left is not None:
+            left = max(left, self._pace - (time.perf_counter() - self._start))
+        self._put("progress", blocks.progress(run, left))
 
     def _look(self, step: Step | None) -> dict[str, Any] | None:
         if step is None or step.view is None:
@@ -195,14 +204,16 @@ class Dashboard:
         soon = 1 + count * ((moment + _PACED_FRAME) / self._pace) ** 2
         # the second step already tells a long run from a short one
         self._at_step = 2 if step.step == 1 else max(step.step + 1, math.ceil(soon))
-        self._due = 0.0
+        self._due = self._figure_due = 0.0
 
     def _throttle(self, cost: float, trained: float) -> None:
         self._spent += cost
         # the training time by which one more frame like this one is within its share
         affordable = (self._spent + cost - _ALLOWANCE) / _SHARE
         self._at_step = 0
-        self._due = time.perf_counter() + max(_SHORTEST_GAP, affordable - trained)
+        now = time.perf_counter()
+        self._figure_due = now + max(_SHORTEST_GAP, affordable - trained)
+        self._due = min(self._figure_due, now + _BAR_GAP)
 
 
 def _describe(part: Part, report: PartReport) -> str:

@@ -57,6 +57,7 @@ _STYLE = """
   padding: 3px 18px 3px 0; background: transparent; }
 .tinytorch-figure { max-width: 960px; }
 .tinytorch-figure img { width: 100%; height: auto; margin: 0; }
+.tinytorch-figure img.tinytorch-light { background-color: transparent !important; }
 .tinytorch-figure img.tinytorch-dark { display: none; }
 [data-jp-theme-light="false"] .tinytorch-figure img.tinytorch-dark { display: block !important; }
 [data-jp-theme-light="false"] .tinytorch-figure img.tinytorch-light { display: none; }
@@ -103,7 +104,8 @@ def twin_picture(light: bytes, dark: bytes, description: str) -> str:
     alt = escape(description)
     return (
         f'{STYLE}<div class="tinytorch-figure">'
-        f'<img class="tinytorch-light" alt="{alt}" src="{_data(light)}">'
+        f'<img class="tinytorch-light" style="background-color: #ffffff" alt="{alt}" '
+        f'src="{_data(light)}">'
         f'<img class="tinytorch-dark" style="display: none" alt="{alt}" src="{_data(dark)}"></div>'
     )
 
