@@ -197,7 +197,7 @@ def _milestone(standing: Standing, milestone: Milestone) -> MilestoneState:
         story=milestone.story,
         status=standing.milestone_status(milestone),
         needs=[catalog.module(n).id for n in milestone.needs],
-        missing=standing.missing(milestone.needs),
+        missing=_missing(standing, milestone),
         parts=parts,
         parts_complete=sum(p.status == "complete" for p in parts),
         best_score=best.score if best else None,
@@ -220,6 +220,12 @@ def _milestone(standing: Standing, milestone: Milestone) -> MilestoneState:
         completed=receipt.created if receipt else "",
         running=_running(running) if running else None,
     )
+
+
+def _missing(standing: Standing, milestone: Milestone) -> list[str]:
+    """What stands before the next part: a later part's modules are not asked for yet."""
+    open_parts = [p for p in milestone.parts if not standing.part_complete(milestone, p)]
+    return standing.missing(open_parts[0].needs) if open_parts else []
 
 
 def _running(attempt: Attempt) -> RunningState:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
+import time
 from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
 from pathlib import Path
@@ -20,6 +22,11 @@ if TYPE_CHECKING:
 
 WATCHED = ("modules", "tinytorch", ".tito")
 _T = TypeVar("_T")
+# how long a notebook that is not JSON may be one that is just being written
+_WRITING_SECONDS = 3.0
+
+_Stamp = tuple[int, int] | None  # time of change and size; None: no such file
+_Stamps = tuple[_Stamp, _Stamp]  # of a module's notebook and of its package file
 
 
 class Host(Protocol):
@@ -55,7 +62,8 @@ class Course:
         self._asked: dict[str, asyncio.Future[Completion]] = {}
         self._look = False
         self._recent: list[str] = []  # modules saved in Lab, newest first
-        self._seen: dict[str, tuple[object, ...]] = {}
+        self._seen: dict[str, _Stamps] = {}  # what files were like when they were last checked
+        self._saved: dict[str, _Stamp] = {}  # what notebooks were like when Lab had saved them
         self._worker: asyncio.Task[None] | None = None
         self._teller: asyncio.Task[None] | None = None
         self._news_wanted = False
@@ -124,14 +132,14 @@ class Course:
         """Lab saved a notebook of this course."""
         if notebook.parent == self.tracker.workspace.modules:
             self._recent = [notebook.stem, *(m for m in self._recent if m != notebook.stem)]
+            self._saved[notebook.stem] = _stamp(notebook)
             self.look()
 
     def changed(self, paths: Iterable[Path]) -> None:
         """Files of this course changed on disk, whoever wrote them."""
         areas = {path.relative_to(self.root).parts[0] for path in paths}
-        if areas & {"modules", "tinytorch"} and self._later is None and not self._closed:
-            loop = asyncio.get_running_loop()
-            self._later = loop.call_later(self._host.debounce_seconds, self.look)
+        if areas & {"modules", "tinytorch"}:
+            self._look_later()
         if ".tito" in areas:
             self.hear()
 
@@ -142,6 +150,11 @@ class Course:
             self._later = None
         self._look = True
         self._wake()
+
+    def _look_later(self) -> None:
+        if self._later is None and not self._closed:
+            loop = asyncio.get_running_loop()
+            self._later = loop.call_later(self._host.debounce_seconds, self.look)
 
     def hear(self) -> None:
         """Tell the windows what another process did, soon."""
@@ -167,31 +180,58 @@ class Course:
                 continue
             self._look = False
             try:
-                stale = await self._host.run(self._find_stale)
+                stale, unsettled = await self._host.run(self._find_stale)
             except TinyTorchError as error:
                 self._host.log.warning("TinyTorch: %s cannot be read: %s", self.root, error)
                 continue
             except Exception:
                 self._host.log.exception("TinyTorch: looking at %s failed", self.root)
                 continue
+            if unsettled:
+                self._look_later()
             if stale:
                 self._look = True  # for the others, and for what changes meanwhile
                 await self._check(stale[0], None)
 
-    def _find_stale(self) -> list[str]:
+    def _find_stale(self) -> tuple[list[str], bool]:
+        """What to check now, and whether there is something to look at again in a moment."""
         if not self.automatic or not self.tracker.trusted:
-            return []
+            return [], False
         # what stays stale after a check (its record could not be kept) is not tried for ever
-        stale = [m for m in self.tracker.stale() if self._seen.get(m) != self._stamp(m)]
-        recent = [m for m in self._recent if m in stale]
-        return recent + [m for m in stale if m not in recent]
+        stale = [m for m in self.tracker.stale() if self._seen.get(m) != self._stamps(m)]
+        settled = [m for m in stale if self._settled(m)]
+        recent = [m for m in self._recent if m in settled]
+        return recent + [m for m in settled if m not in recent], settled != stale
+
+    def _settled(self, module: str) -> bool:
+        """Whether nobody is still writing the notebook.
+
+        Jupyter empties the file, then makes the text, then writes it: a reader meets half of it.
+        """
+        stamp = self._stamps(module)[0]
+        if stamp is None:
+            return True
+        age = time.time() - stamp[0] / 1e9
+        if 0 <= age < _WRITING_SECONDS and not self._is_whole(module):
+            return False
+        saved = stamp == self._saved.get(module)
+        return saved or not 0 <= age < self._host.debounce_seconds
+
+    def _is_whole(self, module: str) -> bool:
+        try:
+            json.loads(self.tracker.workspace.notebook(self.tracker.module(module)).read_bytes())
+        except OSError:
+            return True  # whoever checks it says what is wrong
+        except ValueError:
+            return False
+        return True
 
     async def _check(self, module: str, answer: asyncio.Future[Completion] | None) -> None:
         self.checking = module
         title = self._title(module)
         self.news.checking(module, title)
         try:
-            done, state = await self._host.run(partial(self._complete, module))
+            done, state, overtaken = await self._host.run(partial(self._complete, module))
         except TinyTorchError as error:
             self.checking = ""
             self.news.failed(module, title, error.message, error.remedy)
@@ -207,22 +247,26 @@ class Course:
             _settle(answer, error)
         else:
             self.checking = ""
-            self.news.checked(done, state)
+            self.news.checked(done, state, overtaken=overtaken and answer is None)
             if answer is not None and not answer.done():
                 answer.set_result(done)
             self._prepare()
 
-    def _complete(self, module: str) -> tuple[Completion, State]:
-        before = _stamp(self.tracker.workspace.modules / f"{module}.ipynb")
+    def _complete(self, module: str) -> tuple[Completion, State, bool]:
+        """The result, the state after it, and whether it is about content that is gone."""
+        before = self._stamps(module)[0]
         try:
-            return self.tracker.complete_module(module), self.tracker.state()
+            done = self.tracker.complete_module(module)
         finally:
-            self._seen[module] = (before, self._stamp(module)[1])
+            after = self._stamps(module)
+            self._seen[module] = (before, after[1])
+        overtaken = after[0] != before and self.automatic and module in self.tracker.stale()
+        return done, self.tracker.state(), overtaken
 
-    def _stamp(self, module: str) -> tuple[object, ...]:
+    def _stamps(self, module: str) -> _Stamps:
         described = self.tracker.module(module)
         workspace = self.tracker.workspace
-        return (_stamp(workspace.notebook(described)), _stamp(workspace.export(described)))
+        return _stamp(workspace.notebook(described)), _stamp(workspace.export(described))
 
     def _prepare(self) -> None:
         if self._closed:
@@ -277,7 +321,7 @@ def _settle(answer: asyncio.Future[Completion] | None, error: Exception) -> None
         answer.set_exception(error)
 
 
-def _stamp(path: Path) -> tuple[int, int] | None:
+def _stamp(path: Path) -> _Stamp:
     try:
         status = path.stat()
     except OSError:

@@ -36,8 +36,21 @@ class News:
             notebook=_notebook(module),
         )
 
-    def checked(self, done: Completion, state: State) -> None:
-        """A module was checked here; `state` is what came of it."""
+    def checked(self, done: Completion, state: State, *, overtaken: bool = False) -> None:
+        """A module was checked here; `state` is what came of it.
+
+        Of a check that was overtaken by a newer save only what it unlocked is told: the next one,
+        which follows at once, tells the rest.
+        """
+        if not overtaken:
+            self._tell_completion(done, state)
+        for milestone in state.milestones:
+            if milestone.id in done.newly_unlocked:
+                self._unlocked(milestone, state.sequence)
+        self._differences(state, {done.module, *done.newly_unlocked})
+        self.changed(state.sequence)
+
+    def _tell_completion(self, done: Completion, state: State) -> None:
         failed = [test for test in done.tests if not test.passed]
         first = next((test for test in failed if test.cell_id == done.cell_id), None)
         first = first or (failed[0] if failed else None)
@@ -54,11 +67,6 @@ class News:
             notebook=_notebook(done.module),
             seconds=done.seconds,
         )
-        for milestone in state.milestones:
-            if milestone.id in done.newly_unlocked:
-                self._unlocked(milestone, state.sequence)
-        self._differences(state, {done.module, *done.newly_unlocked})
-        self.changed(state.sequence)
 
     def heard(self, state: State) -> None:
         """The state as it is now, whoever changed it."""
