@@ -7,6 +7,7 @@ import functools
 import logging
 import os
 import threading
+import time
 from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -177,7 +178,7 @@ def scene(test: SceneTest) -> Callable[[Path], None]:
         async def play() -> None:
             stage = Scene(tmp_path / "course")
             try:
-                await test(stage)
+                await asyncio.wait_for(test(stage), 3 * LONG)
             finally:
                 stage.tracker.go.set()
                 await stage.course.close()
@@ -250,7 +251,9 @@ async def test_a_notebook_that_is_still_being_written_is_left_alone(stage: Scene
     stage.course.look()  # the slow poll comes at a bad moment
     assert stage.course._worker is not None
     await stage.course._worker
-    stage.host.debounce_seconds = 0.01  # not for want of waiting alone: it is half a file
+    # a second later it is still half a file
+    second_ago = time.time() - 1.0
+    os.utime(notebook, (second_ago, second_ago))
     stage.course.look()
     assert stage.course._worker is not None
     await stage.course._worker

@@ -163,7 +163,7 @@ def complete(tracker: Tracker, line: str, symbol: str) -> list[str]:
     before = line[: len(line) - len(symbol)].split()
     magic, words = before[0].lstrip("%"), [w for w in before[1:] if not w.startswith("--")]
     if magic in ("hint", "after"):
-        return _starting(_tasks(tracker), symbol)
+        return _starting(list(tracker.tasks()), symbol)
     if not before[1:]:
         return _starting([command.name for command in COMMANDS], symbol)
     known = _BY_NAME.get(before[1])
@@ -192,13 +192,3 @@ def _parts(tracker: Tracker, words: list[str]) -> list[str]:
         return [part.id for part in tracker.milestone(words[1]).parts]
     except (IndexError, UnknownName):
         return []
-
-
-def _tasks(tracker: Tracker) -> list[str]:
-    # what does not pass yet is what one asks hints for
-    return [
-        test.id
-        for module in tracker.state().modules
-        for test in module.failed
-        if not test.id.startswith("checkpoint")
-    ]

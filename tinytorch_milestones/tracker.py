@@ -284,13 +284,18 @@ class Tracker:
         """Fill a notebook with the reference solution. Returns it and where the old one is kept."""
         return self.workspace.reset(self._written(name), solved=True)
 
+    def tasks(self) -> dict[str, Task]:
+        """Every task of the modules there are, by id, in the order of the course."""
+        return {
+            task.id: task
+            for module in self.catalog.modules
+            if not module.coming
+            for task in read_tasks(master_notebook(module))
+        }
+
     def hint(self, task_id: str, shown: int) -> tuple[str, int, int]:
         """The hint after `shown` earlier ones: (text, its number, how many there are)."""
-        module = self.catalog.module(task_id.split(".")[0]) if "." in task_id else None
-        tasks: dict[str, Task] = {}
-        for candidate in [module] if module else self.catalog.modules:
-            if not candidate.coming:
-                tasks |= {task.id: task for task in read_tasks(master_notebook(candidate))}
+        tasks = self.tasks()
         if task_id not in tasks:
             raise UnknownName("task", task_id, list(tasks))
         hints = tasks[task_id].hints
