@@ -221,7 +221,8 @@ async def test_a_course_above_the_root_is_not_reached(
 
 
 @pytest.mark.parametrize(
-    "path", ["../outside", "..", "link", "link/modules", "my course/.tito", "a/../../x", "x\0y"]
+    "path",
+    ["../outside", "..", "link", "link/modules", "my course/.tito", ".gone/x", "a/../../x", "x\0y"],
 )
 @on_server
 async def test_outside_and_hidden_paths_are_not_there(
@@ -252,6 +253,25 @@ async def test_without_a_token_nothing_is_said(
     status, problem = await client.refusal(client.fetch("tinytorch", endpoint, **request))
     assert (status, problem["reason"]) == (403, "forbidden")
     assert "my course" not in json.dumps(problem)
+
+
+@pytest.mark.parametrize("endpoint", ENDPOINTS)
+@on_server
+async def test_who_may_not_read_or_write_is_refused(
+    jp_serverapp: Any, client: Client, course: Tracker, endpoint: str
+) -> None:
+    asked = []
+
+    def refuse(handler: object, user: object, action: str, resource: str) -> bool:
+        asked.append((action, resource))
+        return False
+
+    jp_serverapp.authorizer.is_authorized = refuse
+    reading = endpoint == "state"
+    request = client.get() if reading else client.post(endpoint)
+    status, problem = await client.refusal(request)
+    assert (status, problem["reason"]) == (403, "forbidden")
+    assert asked == [("read" if reading else "write", "tinytorch_milestones")]
 
 
 @pytest.mark.parametrize("endpoint", [e for e in ENDPOINTS if e != "state"])
