@@ -8,6 +8,7 @@ from collections.abc import Generator, Mapping
 from typing import Any, Literal, Protocol
 
 import msgspec
+from threadpoolctl import threadpool_limits
 
 from tinytorch_milestones import __version__, sandbox
 from tinytorch_milestones.catalog import Milestone, Part
@@ -190,7 +191,9 @@ class PartRun:
     def _steps_here(self) -> Generator[Step, None, None]:
         recipe = load_recipe(self.part.recipe)
         try:
-            with self.implementation.active() as framework:
+            # one BLAS thread, as in the child: these matrices are small, for which two are slower,
+            # and a second one spins on the core that sends the dashboard's frames
+            with threadpool_limits(1, "blas"), self.implementation.active() as framework:
                 chosen = dict(self.request.overrides)
                 if self.request.cell is not None:
                     chosen |= run_cell(

@@ -106,7 +106,8 @@ class Standing:
     def untouched(self, module: Module) -> bool:
         """Whether the notebook is missing or still as it was handed out."""
         code = notebook_hash(self.workspace.notebook(module))
-        return code == "" or code == untouched_hash(master_notebook(module))
+        handed_out = self.workspace.handed_out(module) or untouched_hash(master_notebook(module))
+        return code in ("", handed_out)
 
     def module_complete(self, number: str) -> bool:
         """Whether the module of this number is complete as its package file stands now."""

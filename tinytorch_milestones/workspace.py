@@ -17,6 +17,7 @@ from typing import Any
 
 from tinytorch_milestones.catalog.model import Module
 from tinytorch_milestones.catalog.tasks import (
+    hash_code,
     read_notebook,
     strip_solutions,
     write_notebook,
@@ -107,6 +108,13 @@ class Workspace:
         """The student's notebook of a module."""
         return self.modules / f"{module.id}.ipynb"
 
+    def handed_out(self, module: Module) -> str:
+        """`hash_code` of the notebook as it was handed out, "" where that is not known."""
+        try:
+            return (self.state_dir / "handed_out" / f"{module.id}.sha256").read_text()
+        except OSError:
+            return ""
+
     def export(self, module: Module) -> Path:
         """The package file a module is exported to."""
         return self.package / module.exports
@@ -138,7 +146,7 @@ class Workspace:
         """The module's notebook, made from the shipped one when it is missing."""
         target = self.notebook(module)
         if not target.exists():
-            _copy_notebook(module, target, solved=False)
+            _copy_notebook(self, module, solved=False)
         return target
 
     def reset(self, module: Module, *, solved: bool = False) -> tuple[Path, Path | None]:
@@ -156,7 +164,7 @@ class Workspace:
             folder.mkdir(parents=True, exist_ok=True)
             kept = folder / f"{module.id}-{stamp}-{secrets.token_hex(2)}.ipynb"
             shutil.copy2(target, kept)
-        _copy_notebook(module, target, solved=solved)
+        _copy_notebook(self, module, solved=solved)
         return target, kept
 
 
@@ -213,9 +221,7 @@ def create(folder: Path, modules: list[Module], *, solve: int = -1, name: str = 
         workspace = Workspace(folder)
         for module in modules:
             if not module.coming:
-                _copy_notebook(
-                    module, workspace.notebook(module), solved=int(module.number) <= solve
-                )
+                _copy_notebook(workspace, module, solved=int(module.number) <= solve)
         for file in sorted((source / "notebooks").glob("*.ipynb")):
             _copy_clean(file, workspace.notebooks / file.name)
         for name_ in ("__init__.py", "core/__init__.py", "perf/__init__.py"):
@@ -240,11 +246,15 @@ def _toml_string(text: str) -> str:
     return '"' + re.sub(r"[\x00-\x1f\x7f]", " ", escaped) + '"'
 
 
-def _copy_notebook(module: Module, target: Path, *, solved: bool) -> None:
+def _copy_notebook(workspace: Workspace, module: Module, *, solved: bool) -> None:
     if module.coming:
         raise WorkspaceError(f"{module.id} {module.title} is not written yet.")
     notebook = read_notebook(master_notebook(module))
-    write_atomic(target, write_notebook(notebook if solved else strip_solutions(notebook)))
+    stripped = strip_solutions(notebook)
+    # remembered, because after an update of the course this copy no longer looks like its master
+    record = workspace.state_dir / "handed_out" / f"{module.id}.sha256"
+    write_atomic(record, hash_code(stripped).encode())
+    write_atomic(workspace.notebook(module), write_notebook(notebook if solved else stripped))
 
 
 def _copy_clean(source: Path, target: Path) -> None:

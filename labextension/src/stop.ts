@@ -35,6 +35,15 @@ function kernelShowing(
   return owner?.sessionContext.session?.kernel;
 }
 
+/**
+ * Whether the cell around an element is being run. A kernel that was restarted leaves the picture
+ * of a dead run behind, and its button must not interrupt what runs next.
+ */
+function isBeingRun(element: HTMLElement): boolean {
+  const prompt = element.closest('.jp-Cell')?.querySelector('.jp-InputPrompt');
+  return prompt?.textContent.includes('*') ?? true;
+}
+
 function stop(button: HTMLButtonElement, stopped: Set<string>, options: IOutputClicks): void {
   const run = button.dataset['run'] ?? '';
   button.disabled = true;
@@ -43,7 +52,7 @@ function stop(button: HTMLButtonElement, stopped: Set<string>, options: IOutputC
     // Drawn again after a first click: a second interrupt would hit the next cell.
     return;
   }
-  const kernel = kernelShowing(button, options);
+  const kernel = isBeingRun(button) ? kernelShowing(button, options) : null;
   if (!kernel) {
     button.textContent = options.trans.__('Nothing is running');
     return;

@@ -199,6 +199,13 @@ def test_a_run_can_be_ended_in_its_middle(
     assert [(a["result"], a["credited"]) for a in attempts(course)] == [("interrupted", False)]
     assert not [p for p in (course / ".tito/receipts").iterdir() if "perceptron" in p.read_text()]
 
+    if how == "restart":
+        # the picture of the dead run is still there; its button must not reach the new kernel
+        dead = here.last_output().locator("button.tinytorch-stop")
+        dead.click()
+        page.get_by_text("Nothing is running").wait_for()
+        here.run_cell("%load_ext tinytorch_milestones")
+        here.idle()
     here.run_cell("print(6 * 7)")
     here.last_output().get_by_text("42").wait_for()
     if how != "restart":
