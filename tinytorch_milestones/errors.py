@@ -8,6 +8,10 @@ TinyTorchError
 │   └── FolderNotEmpty
 ├── ExportRefused           a notebook that must not or cannot be exported
 ├── ImplementationError     the imported `tinytorch` is not the code it should be
+├── JudgeError              the judge failed, not the code it judged
+├── Stopped                 a check was ended before it could say anything
+├── DataMissing             a data set that is not on this machine
+├── DataDamaged             a data file that is not the original
 ├── Locked                  a milestone whose modules are not complete yet
 ├── NotTrusted              a course from elsewhere that its user has not trusted yet
 └── StateError              progress cannot be read or written
@@ -84,6 +88,28 @@ class ExportRefused(TinyTorchError):
 
 class ImplementationError(TinyTorchError):
     """The `tinytorch` that was imported is not the workspace's own, or leans on another library."""
+
+
+class JudgeError(TinyTorchError):
+    """Our own fault while judging. Nothing is recorded against the student."""
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(
+            f"The judge itself failed ({problem}). This is not your code's fault.",
+            "Nothing was recorded. Please report it to the authors of TinyTorch Milestones.",
+        )
+
+
+class Stopped(TinyTorchError):
+    """A check was ended from outside; nothing was recorded."""
+
+
+class DataMissing(TinyTorchError):
+    """A data set that is not on this machine; the remedy says what to fetch and where to put it."""
+
+
+class DataDamaged(TinyTorchError):
+    """A data file that is truncated or altered."""
 
 
 class Locked(TinyTorchError):

@@ -1,32 +1,23 @@
-"""The bundled handwritten digits; `data/ORIGIN.txt` says where they come from."""
+"""The bundled handwritten digits as the first recipes use them."""
 
 from __future__ import annotations
 
 from functools import lru_cache
-from pathlib import Path
 
 import numpy as np
 
-from tinytorch_milestones.errors import TinyTorchError
+from tinytorch_milestones.data.images import read_digits
 from tinytorch_milestones.training.clouds import Array, Examples
-
-_FILE = Path(__file__).parent / "data" / "digits.npz"
 
 
 @lru_cache(maxsize=1)
 def load_digits() -> tuple[Array, Array]:
     """All 1,797 images, float32 (n, 8, 8) from 0 (paper) to 1 (ink), and labels, int64 (n,).
 
-    The arrays are shared and read-only. Raises `TinyTorchError` when the file is missing.
+    The arrays are shared and read-only.
     """
-    try:
-        with np.load(_FILE, allow_pickle=False) as archive:
-            images = archive["images"].astype(np.float32) / np.float32(16)
-            labels = archive["labels"].astype(np.int64)
-    except (OSError, KeyError, ValueError) as error:
-        raise TinyTorchError(
-            f"The bundled digits cannot be read: {error}", "Install tinytorch-milestones again."
-        ) from error
+    pixels, labels = read_digits()
+    images = pixels.astype(np.float32) / np.float32(16)
     images.flags.writeable = labels.flags.writeable = False
     return images, labels
 
