@@ -106,7 +106,7 @@ def test_operations_reach_the_tape() -> None:
             told.append(operation.name)
 
     names = ["step", "sigmoid", "relu", "tanh", "gelu", "softmax", "log_softmax"]
-    Operation.tape = Tape()
+    before, Operation.tape = Operation.tape, Tape()
     try:
         for name in names:
             getattr(activations, name)(Tensor([[1.0, 2.0]]))
@@ -114,7 +114,7 @@ def test_operations_reach_the_tape() -> None:
         told.clear()
         Sequential(Linear(2, 2), Dropout(0.5), Flatten())(Tensor([[1.0, 2.0]]))
     finally:
-        Operation.tape = None
+        Operation.tape = before
     assert told == ["transpose", "matmul", "add", "mul", "reshape"]
 
 

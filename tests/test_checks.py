@@ -190,6 +190,7 @@ class Course:
         tests: dict[str, str] | None = None,
         seconds_per_test: float = 20.0,
         checkpoints: tuple[str, ...] = (),
+        hidden: tuple[str, ...] = (),
     ) -> dict[str, tuple[str, str]]:
         if code is not None:
             (self.core / "tensor.py").write_text(code)
@@ -198,11 +199,12 @@ class Course:
             "root": str(self.root),
             "module": "01_tensor",
             "target": "core.tensor",
+            "hidden": list(hidden),
             "tests": [
                 {"id": id_, "title": "", "source": source, "cell_id": "", "points": 10}
                 for id_, source in cells.items()
             ],
-            "checkpoints": list(checkpoints),
+            "checkpoints": [{"id": number} for number in checkpoints],
             "seconds_per_test": seconds_per_test,
         }
         child = sandbox.spawn("tinytorch_milestones.checks.child:run", limits=Limits(seconds=60.0))
@@ -351,6 +353,28 @@ def test_a_module_cannot_replace_numpy_in_the_tests(course: Course) -> None:
     code = "class np:\n    float32 = staticmethod(lambda x: x)\n" + GOOD.replace("import", "#")
     tests = {"01.a": "def test():\n    assert np.pi > 3\ncheck('01.a', test)\n"}
     assert course.judge(code, tests=tests)["01.a"] == ("passed", "")
+
+
+def test_later_modules_are_hidden_from_a_module_and_shown_to_their_checkpoint(
+    course: Course,
+) -> None:
+    (course.core / "losses.py").write_text("raise RuntimeError('half solved')\n")
+    code = "def square(x):\n    from .losses import mse\n    return x * x\ndef zero(): return 0\n"
+    assert course.judge(code)["01.square"][1].startswith("RuntimeError: half solved")
+    status, message = course.judge(code, hidden=("core.losses",))["01.square"]
+    assert status == "failed"
+    assert "No module named" in message
+    assert course.judge(GOOD, hidden=("core.losses",))["01.square"] == ("passed", "")
+
+
+def test_a_fault_of_the_judge_is_not_told_as_the_students(
+    course: Course,
+) -> None:
+    job = {"root": str(course.root), "checkpoints": [{"id": "no-such-checkpoint"}]}
+    child = sandbox.spawn("tinytorch_milestones.checks.child:run", limits=Limits(seconds=60.0))
+    (message,) = list(child.run(job, course.root))
+    assert isinstance(message, dict)
+    assert message["judge"].startswith("ModuleNotFoundError")
 
 
 def test_checkpoints_report_every_test(course: Course) -> None:

@@ -2,8 +2,11 @@
 
 Each public name lives in the file that its module exports (`Tensor` in `core/tensor.py`). Names
 are looked up when they are first used, so the package imports however much of it exists so far.
+Module 06, once it is there, is imported before any of them: from then on operations are recorded
+and `backward` works.
 """
 
+import warnings
 from importlib import import_module
 
 _EXPORTS = {
@@ -15,7 +18,7 @@ _EXPORTS = {
     "core.dataloader": "Dataset TensorDataset DataLoader RandomHorizontalFlip RandomCrop Normalize "
     "Compose Digits MNIST CIFAR10Dataset",
     "core.autograd": "Function no_grad gradcheck",
-    "core.optimizers": "SGD Adam AdamW",
+    "core.optimizers": "Optimizer SGD Adam AdamW",
     "core.training": "CosineSchedule OneCycle clip_grad_norm Trainer",
     "core.spatial": "Conv2d Conv2D MaxPool2d MaxPool2D AvgPool2d BatchNorm2d",
     "core.tokenization": "CharTokenizer BPETokenizer",
@@ -30,6 +33,7 @@ _EXPORTS = {
     "perf.benchmarking": "Benchmark",
     "tinygpt": "TinyGPT",
 }
+_asked = False  # whether module 06 was looked for
 _HOME = {name: home for home, names in _EXPORTS.items() for name in names.split()}
 
 
@@ -37,6 +41,7 @@ def __getattr__(name):
     if name not in _HOME:
         raise AttributeError(f"module 'tinytorch' has no attribute {name!r}")
     home = f"{__name__}.{_HOME[name]}"
+    _record()
     try:
         module = import_module(home)
     except ModuleNotFoundError as error:
@@ -49,3 +54,20 @@ def __getattr__(name):
     value = getattr(module, name)
     globals()[name] = value
     return value
+
+
+def _record():
+    """Import module 06, once, so that what is computed from now on can be differentiated."""
+    global _asked
+    if _asked:
+        return
+    _asked = True
+    autograd = f"{__name__}.core.autograd"
+    try:
+        import_module(autograd)
+    except ModuleNotFoundError as error:
+        if error.name is None or not autograd.startswith(error.name):
+            warnings.warn(f"core/autograd.py needs {error.name}; nothing is recorded", stacklevel=3)
+    except Exception as error:
+        # the rest of the framework is good without it
+        warnings.warn(f"core/autograd.py: {error}; nothing is recorded", stacklevel=3)

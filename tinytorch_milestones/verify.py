@@ -6,6 +6,7 @@ cell changes nothing. The parent counts the ids it expected: what did not report
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Sequence
 from importlib import import_module
@@ -14,10 +15,10 @@ from typing import Any
 import msgspec
 
 from tinytorch_milestones import sandbox
-from tinytorch_milestones.catalog import Checkpoint, Module
+from tinytorch_milestones.catalog import Checkpoint, Module, load
 from tinytorch_milestones.catalog.tasks import Task, read_notebook, read_tasks
-from tinytorch_milestones.errors import WorkspaceError
-from tinytorch_milestones.sandbox import Ending, Limits
+from tinytorch_milestones.errors import JudgeError, Stopped, WorkspaceError
+from tinytorch_milestones.sandbox import Child, Ending, Limits
 from tinytorch_milestones.state import TestState
 from tinytorch_milestones.workspace import Workspace, master_notebook
 
@@ -38,20 +39,57 @@ class Checked(msgspec.Struct, kw_only=True):
         return sum(test.passed for test in self.tests)
 
 
+class Stopper:
+    """Ends checks that are under way, from another thread."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._children: set[Child] = set()
+        self.stopped = False
+
+    def stop(self) -> None:
+        """End them, and begin no more."""
+        with self._lock:
+            self.stopped = True
+            children = list(self._children)
+        for child in children:
+            child.kill()
+
+    def _begin(self, child: Child) -> None:
+        with self._lock:
+            self._children.add(child)
+            stopped = self.stopped
+        if stopped:
+            child.kill()
+            raise Stopped("The course was closed; nothing was checked.")
+
+    def _end(self, child: Child) -> None:
+        with self._lock:
+            self._children.discard(child)
+
+
 def prepare() -> None:
     """Start the next check's process now, so that a save need not wait for imports."""
     sandbox.warm(ENTRY, limits=LIMITS)
 
 
 def check_module(
-    workspace: Workspace, module: Module, checkpoints: Sequence[Checkpoint] = ()
+    workspace: Workspace,
+    module: Module,
+    checkpoints: Sequence[Checkpoint] = (),
+    stopper: Stopper | None = None,
 ) -> Checked:
-    """Run a module's tests and the given checkpoints against the workspace's exported package."""
+    """Run a module's tests and the given checkpoints against the workspace's exported package.
+
+    Modules that come later are hidden from both. Raises `Stopped` when `stopper` ended it, and
+    `JudgeError` when the judge itself failed.
+    """
     tasks = read_tasks(master_notebook(module))
     job = {
         "root": str(workspace.root),
         "module": module.id,
         "target": module.target,
+        "hidden": _later_than(module.number),
         "tests": [
             {
                 "id": task.id,
@@ -62,39 +100,63 @@ def check_module(
             }
             for task in tasks
         ],
-        "checkpoints": [checkpoint.id for checkpoint in checkpoints],
+        "checkpoints": [_checkpoint_job(checkpoint) for checkpoint in checkpoints],
     }
     cells = _cells_of(workspace, module)
     expected = [_expected(task, cells) for task in tasks]
     expected += [test for checkpoint in checkpoints for test in _checkpoint_tests(checkpoint)]
-    return _run(workspace, job, expected)
+    return _run(workspace, job, expected, stopper)
 
 
-def check_checkpoint(workspace: Workspace, checkpoint: Checkpoint) -> Checked:
+def check_checkpoint(
+    workspace: Workspace, checkpoint: Checkpoint, stopper: Stopper | None = None
+) -> Checked:
     """Run one checkpoint against the workspace's exported package."""
     job = {
         "root": str(workspace.root),
         "module": "",
         "target": "",
         "tests": [],
-        "checkpoints": [checkpoint.id],
+        "checkpoints": [_checkpoint_job(checkpoint)],
     }
-    return _run(workspace, job, _checkpoint_tests(checkpoint))
+    return _run(workspace, job, _checkpoint_tests(checkpoint), stopper)
 
 
-def _run(workspace: Workspace, job: dict[str, Any], expected: list[TestState]) -> Checked:
+def _later_than(number: str) -> list[str]:
+    return [module.target for module in load().modules if module.number > number]
+
+
+def _checkpoint_job(checkpoint: Checkpoint) -> dict[str, Any]:
+    return {"id": checkpoint.id, "hidden": _later_than(max(checkpoint.needs))}
+
+
+def _run(
+    workspace: Workspace,
+    job: dict[str, Any],
+    expected: list[TestState],
+    stopper: Stopper | None,
+) -> Checked:
     start = time.perf_counter()
+    stopper = stopper or Stopper()
     child = sandbox.take(ENTRY, limits=LIMITS)
     by_id = {test.id: test for test in expected}
-    for message in child.run(job, workspace.root):
-        if not isinstance(message, dict):
-            continue
-        test = by_id.get(message.get("id", ""))
-        # the first word on a test counts; ids nobody asked for are ignored
-        if test is not None and test.status == "missing":
-            test.status = message["status"]
-            test.passed = message["status"] == "passed"
-            test.message = str(message.get("message", ""))
+    try:
+        stopper._begin(child)
+        for message in child.run(job, workspace.root):
+            if not isinstance(message, dict):
+                continue
+            if "judge" in message:
+                raise JudgeError(str(message["judge"]))
+            test = by_id.get(message.get("id", ""))
+            # the first word on a test counts; ids nobody asked for are ignored
+            if test is not None and test.status == "missing":
+                test.status = message["status"]
+                test.passed = message["status"] == "passed"
+                test.message = str(message.get("message", ""))
+    finally:
+        stopper._end(child)
+    if stopper.stopped:
+        raise Stopped("The check was stopped before it had finished; nothing was recorded.")
     reason = _why_missing(child.ending)
     for test in expected:
         if test.status == "missing":

@@ -5,6 +5,8 @@ Each is put into a copy of the framework; the module's own tests or its checkpoi
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
 from dataclasses import dataclass
 
 
@@ -27,3 +29,13 @@ class Mutant:
                 f"it stands {count} times"
             )
         return source.replace(self.old, self.new)
+
+
+def all_mutants() -> list[Mutant]:
+    """Every mistake there is, by module."""
+    found: list[Mutant] = []
+    for file in pkgutil.iter_modules(__path__):
+        if not file.name.startswith("__"):
+            module = importlib.import_module(f"{__name__}.{file.name}")
+            found += getattr(module, "MUTANTS", [])
+    return sorted(found, key=lambda mutant: mutant.module)

@@ -34,8 +34,9 @@ def verdicts(root: Path, module: str, target: str) -> dict[str, tuple[str, str]]
 def judge(root: Path, module: str, target: str) -> dict[str, tuple[str, str]]:
     """The same, in this process, which has imported nothing of a framework yet."""
     sys.path[:0] = [str(root), str(REPOSITORY)]
+    from tinytorch_milestones.catalog import load
     from tinytorch_milestones.catalog.tasks import read_tasks
-    from tinytorch_milestones.checks import examine
+    from tinytorch_milestones.checks import checkpoint_tests, examine
 
     exported = importlib.import_module(f"tinytorch.{target}")
     origin = Path(str(exported.__file__)).resolve()
@@ -50,9 +51,11 @@ def judge(root: Path, module: str, target: str) -> dict[str, tuple[str, str]]:
     for task in read_tasks(REPOSITORY / "modules" / f"{module}.ipynb"):
         namespace = dict(vars(exported), check=check)
         exec(compile(task.test_source, task.test_cell_id, "exec"), namespace)
-    name = f"tinytorch_milestones.checks.checkpoint_{module[:2]}"
-    for test_id, (_, test) in importlib.import_module(name).TESTS.items():
-        found[test_id] = tuple(examine(test))  # type: ignore[assignment]
+    for checkpoint in load().checkpoints:
+        # the checkpoints that this module is the last to be needed for
+        if max(checkpoint.needs) == module[:2]:
+            for test_id, (_, test) in checkpoint_tests(checkpoint.id).items():
+                found[test_id] = tuple(examine(test))  # type: ignore[assignment]
     return found
 
 

@@ -24,6 +24,7 @@ class Tensor:
     # numpy must let us handle `array + tensor` instead of looping over our elements
     __array_ufunc__ = None
     __hash__ = object.__hash__  # `==` compares values; as a dictionary key a tensor is itself
+    node: Any = None  # how it was computed, once module 06 records that
 
     def __init__(self, data: Any, requires_grad: bool = False) -> None:
         self.data = to_array(data)

@@ -52,14 +52,26 @@ class Test(msgspec.Struct, kw_only=True):
     points: float = 0.0
 
 
+class CheckpointJob(msgspec.Struct, kw_only=True):
+    """One checkpoint, and the modules that are not there as far as it is concerned."""
+
+    id: str
+    hidden: list[str] = []
+
+
 class CheckJob(msgspec.Struct, kw_only=True):
-    """What to check: the tests of one module, then checkpoints."""
+    """What to check: the tests of one module, then checkpoints.
+
+    `hidden` are the export targets of modules that come later: what is judged must do without
+    them, whatever state a student has left them in.
+    """
 
     root: str
     module: str = ""
     target: str = ""
+    hidden: list[str] = []
     tests: list[Test] = []
-    checkpoints: list[str] = []
+    checkpoints: list[CheckpointJob] = []
     seconds_per_test: float = SECONDS_PER_TEST
 
 
@@ -73,10 +85,19 @@ def run(job: object, send: Send) -> None:
     root = Path(wanted.root).resolve()
     _prepare(root)
     judge = Judge(root, send, wanted.seconds_per_test)
-    if wanted.tests:
-        judge.module(wanted.target, wanted.tests)
-    for number in wanted.checkpoints:
-        judge.checkpoint(number)
+    later = Later()
+    sys.meta_path.insert(0, later)
+    try:
+        if wanted.tests:
+            later.hide(wanted.hidden)
+            judge.module(wanted.target, wanted.tests)
+        for checkpoint in wanted.checkpoints:
+            later.hide(checkpoint.hidden)
+            judge.checkpoint(checkpoint.id)
+    except Exception as error:
+        # every test runs guarded, so this is our fault, and must not be told as the student's
+        send({"judge": f"{type(error).__name__}: {error}"})
+        raise
 
 
 def _prepare(root: Path) -> None:
@@ -84,9 +105,30 @@ def _prepare(root: Path) -> None:
     # bytecode is matched by the second and the size: two saves within a second could be mixed up
     sys.dont_write_bytecode = True
     sys.pycache_prefix = str(root / ".tito" / "no-bytecode")
+    _forget()
+    importlib.invalidate_caches()
+
+
+def _forget() -> None:
     for name in [n for n in sys.modules if n.split(".")[0] == PACKAGE]:
         del sys.modules[name]
-    importlib.invalidate_caches()
+
+
+class Later:
+    """An import hook that knows nothing of the modules which come later in the course."""
+
+    def __init__(self) -> None:
+        self._hidden: frozenset[str] = frozenset()
+
+    def hide(self, targets: list[str]) -> None:
+        """Hide these and show all others; what was imported so far is forgotten."""
+        self._hidden = frozenset(f"{PACKAGE}.{target}" for target in targets)
+        _forget()
+
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> None:
+        """Refuse a hidden module as one that does not exist; leave others to Python."""
+        if name in self._hidden:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 
 
 class Judge:
