@@ -68,6 +68,11 @@ def read(path: Path) -> None:
             "milestones[0].parts[0].gates[0].module",
         ),
         ('id = "again"', 'id = "again"\nfamous = true', "milestones[0]"),
+        ('id = "again"', 'id = "again"\naliases = ["01"]', "milestones[0].id"),
+        ('id = "again"', 'id = "again"\ncheckpoints = ["77"]', "milestones[0].checkpoints"),
+        ('comparison = ">="', 'comparison = "within"', "milestones[0].parts[0].gates[0].upper"),
+        (GOOD[GOOD.index("[[milestones.parts]]") :], "parts = []", "milestones[0].parts"),
+        (GOOD[GOOD.index("[[milestones.parts.gates]]") :], "", "milestones[0].parts[0].gates"),
         ('title = "Mine"', "title = Mine", "(file)"),
     ],
 )
@@ -84,9 +89,12 @@ def test_a_users_track_is_read_and_a_damaged_one_stops_nothing(course: Tracker) 
     folder.mkdir()
     track_file(folder, GOOD)
     (folder / "broken.toml").write_text("id = 3")
+    (folder / "twice.toml").write_text(GOOD.replace('title = "Again"', 'title = "Twice"'))
     tracker = Tracker.open(course.workspace.root)
+    assert [track.id for track in tracker.state().tracks].count("mine") == 1
     assert tracker.state("mine").milestones[0].title == "Again"
-    assert any("broken.toml" in warning for warning in tracker.state().workspace.warnings)
+    for name in ("broken.toml", "twice.toml"):
+        assert any(name in warning for warning in tracker.state().workspace.warnings)
 
 
 @pytest.mark.parametrize("name", ["perceptron", "Perceptron", "rosenblatt", "1", "01"])

@@ -73,6 +73,17 @@ def test_metrics_of_steps_are_merged_and_the_last_one_counts() -> None:
     assert (evidence.metrics["a"], evidence.metrics["b"]) == (1.0, 2.0)
 
 
+def test_calls_of_watched_steps_add_up_and_the_first_symptom_stays() -> None:
+    evidence = Evidence()
+    evidence.fold(step(1, exercised={"03": 2, "01": 5}, symptom="first"))
+    evidence.fold(step(2, symptom="second"))
+    evidence.fold(step(3, exercised={"01": 1}))
+    summary = evidence.summary()
+    assert summary["exercised"] == evidence.exercised == {"01": 6, "03": 2}
+    assert list(summary["exercised"]) == ["01", "03"]
+    assert summary["symptom"] == "first"
+
+
 def test_time_left_follows_the_pace() -> None:
     evidence = Evidence()
     assert evidence.seconds_left() is None
@@ -111,6 +122,7 @@ numbers = st.floats(allow_nan=True, allow_infinity=True)
     metrics=st.dictionaries(st.text(), numbers),
     parameters=st.dictionaries(st.text(), st.tuples(numbers, numbers)),
     note=st.text(),
+    exercised=st.dictionaries(st.text(), st.integers(1, 10**6)),
 )
 def test_a_step_survives_the_wire(
     loss: float,
@@ -118,9 +130,18 @@ def test_a_step_survives_the_wire(
     metrics: dict[str, float],
     parameters: dict[str, tuple[float, float]],
     note: str,
+    exercised: dict[str, int],
 ) -> None:
     before = step(
-        7, loss, accuracy=accuracy, metrics=metrics, parameters=parameters, note=note, samples=3
+        7,
+        loss,
+        accuracy=accuracy,
+        metrics=metrics,
+        parameters=parameters,
+        note=note,
+        symptom=note,
+        exercised=exercised,
+        samples=3,
     )
     before.view = dict
     values = msgspec.json.decode(msgspec.json.encode(wire.encode([before])))

@@ -8,7 +8,7 @@ import pytest
 
 from tinytorch_milestones.catalog.model import Gate
 from tinytorch_milestones.training.evidence import Evidence
-from tinytorch_milestones.training.gates import NOT_COMPARABLE, Settled, judge
+from tinytorch_milestones.training.gates import NOT_COMPARABLE, Settled, judge, judge_all
 from tinytorch_milestones.training.steps import Step
 
 
@@ -112,6 +112,18 @@ def test_measured_in_words(unit: str, value: float, text: str) -> None:
 )
 def test_required_in_words(a_gate: Gate, text: str) -> None:
     assert judge(a_gate, measured(None)).required == text
+
+
+def test_what_was_found_wrong_stands_before_the_first_failed_hint() -> None:
+    evidence = measured(0.5)
+    gates = [gate("<="), gate(), gate()]
+    assert [v.hint for v in judge_all(gates, evidence)] == ["", "look there", "look there"]
+    evidence.symptom = "the loss is 3 where 2 is right"
+    hints = [verdict.hint for verdict in judge_all(gates, evidence)]
+    assert hints == ["", "The loss is 3 where 2 is right. look there", "look there"]
+    evidence.symptom = "sum() raised ValueError: x"
+    assert judge_all(gates, evidence)[1].hint.startswith("sum() raised")
+    assert judge_all(gates, measured(None))[0].hint == ""
 
 
 def run(values: list[float], patience: int) -> int | None:

@@ -142,6 +142,42 @@ def test_the_user_may_have_that_library_in_the_kernel(
     assert torch.Linear is not None
 
 
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import tinytorch_milestones",
+        "from tinytorch_milestones.training.oracle import softmax",
+        "def answers():\n    from tinytorch_milestones.data.images import read_mnist",
+        "import importlib\n\ndef late(): importlib.import_module('tinytorch_milestones.training')",
+        "import sys\n\njudge = sys.modules.get('tinytorch_milestones')",
+        "PATH = '../tinytorch_milestones/data/bundled/mnist/t10k-labels-idx1-ubyte.gz'",
+    ],
+)
+def test_the_judge_does_not_answer_for_the_student(root: Path, code: str) -> None:
+    append(root, LAYERS, f"\n\n{code}\n")
+    with (
+        pytest.raises(ImplementationError, match=r"layers\.py uses tinytorch_milestones"),
+        Implementation.student(root).active() as fw,
+    ):
+        _ = fw.Linear
+
+
+def test_a_judge_that_is_smuggled_in_is_found(root: Path) -> None:
+    code = "import sys\njudge = sys.modules['tinytorch_' + 'milestones']\n"
+    append(root, LAYERS, f"\n\n{code}")
+    with (
+        pytest.raises(ImplementationError, match=r"judge in tinytorch/core/layers\.py comes"),
+        Implementation.student(root).active() as fw,
+    ):
+        _ = fw.Linear
+
+
+def test_a_docstring_may_speak_of_the_judge(root: Path) -> None:
+    append(root, LAYERS, '\n\ndef note():\n    """Checked by tinytorch_milestones."""\n')
+    with Implementation.student(root).active() as fw:
+        assert fw.Linear(2, 1).weight.shape == (1, 2)
+
+
 def test_a_class_from_elsewhere_is_refused(
     root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

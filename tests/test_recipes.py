@@ -26,6 +26,8 @@ PARTS: dict[str, Part] = {
     for part in milestone.parts
     if not part.coming
 }
+# the recipes that know no gradients; those that do are tested in test_supervised.py
+RULES = ("forward", "trained", "photo", "crisis", "by-hand")
 
 
 @pytest.fixture
@@ -48,7 +50,7 @@ def test_an_unknown_recipe_is_named() -> None:
         load_recipe("perceptron:training")
 
 
-@pytest.mark.parametrize("part", PARTS)
+@pytest.mark.parametrize("part", RULES)
 def test_every_step_is_complete_and_numbered(fw: Framework, part: str) -> None:
     run = steps(fw, part)
     assert [step.step for step in run] == list(range(1, len(run) + 1))
@@ -59,11 +61,12 @@ def test_every_step_is_complete_and_numbered(fw: Framework, part: str) -> None:
         assert step.view is not None
         picture = step.view()
         kind = picture.pop("kind")
-        described = re.sub(r"[\[(].*?[\])]+", "", VIEWS[kind])  # without shapes and contents
+        always = VIEWS[kind].partition(";")[0]
+        described = re.sub(r"[\[(].*?[\])]+", "", always)  # without shapes and contents
         assert set(picture) == {word.split()[0] for word in described.split(",")}
 
 
-@pytest.mark.parametrize("part", PARTS)
+@pytest.mark.parametrize("part", RULES)
 def test_the_seed_decides_everything(fw: Framework, part: str) -> None:
     first, again = steps(fw, part, seed=5), steps(fw, part, seed=5)
     assert wire.encode(first) == wire.encode(again)

@@ -91,6 +91,8 @@ class Milestone(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     notebook: str = ""  # below notebooks/
     checkpoints: tuple[str, ...] = ()
     badge: str = ""
+    says: str = ""  # what one can say after the win, "I can make neural networks work!"
+    era: str = ""  # "Foundation, 1989"
     coming: bool = False
 
     @property

@@ -40,3 +40,10 @@ def two_clouds(count: int, rng: np.random.Generator) -> Examples:
 def shuffle_labels(examples: Examples, rng: np.random.Generator) -> Examples:
     """The same inputs with their labels dealt out at random: nothing is left to learn."""
     return Examples(examples.inputs, rng.permutation(examples.labels))
+
+
+def array_of(value: Any) -> Array:
+    """The array in a tensor, or what numpy makes of anything else."""
+    if isinstance(value, np.ndarray | np.generic):
+        return np.asarray(value)
+    return np.asarray(getattr(value, "data", value))

@@ -38,6 +38,8 @@ class Evidence:
         self.losses: list[float] = []
         self.accuracies: list[tuple[int, float]] = []
         self.parameters: dict[str, ParameterRecord] = {}
+        self.exercised: dict[str, int] = {}  # module number -> calls counted in watched steps
+        self.symptom = ""  # what was found wrong first
         self.seconds = 0.0
         self.samples = 0
         self.steps = 0  # number of the last step
@@ -65,6 +67,9 @@ class Evidence:
             self._fold_parameters(step.parameters)
         if step.metrics:
             metrics.update(step.metrics)
+        self.symptom = self.symptom or step.symptom
+        for number, calls in step.exercised.items():
+            self.exercised[number] = self.exercised.get(number, 0) + calls
 
     def _fold_loss(self, loss: float) -> None:
         losses = self.losses
@@ -114,6 +119,8 @@ class Evidence:
             "seconds": _finite(self.seconds),
             "samples_per_second": _finite(self.samples_per_second),
             "metrics": {name: _finite(value) for name, value in sorted(self.metrics.items())},
+            "symptom": self.symptom,
+            "exercised": dict(sorted(self.exercised.items())),
             "losses": [_finite(value) for value in thin(self.losses)],
             "accuracies": [[step, _finite(value)] for step, value in thin(self.accuracies)],
             "parameters": {

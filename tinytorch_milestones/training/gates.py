@@ -39,8 +39,18 @@ def judge(gate: Gate, evidence: Evidence, *, final: bool = True) -> VerdictState
 def judge_all(
     gates: Iterable[Gate], evidence: Evidence, *, final: bool = True
 ) -> list[VerdictState]:
-    """Judge all gates, in the catalog's order: the first that failed is the root cause."""
-    return [judge(gate, evidence, final=final) for gate in gates]
+    """Judge all gates, in the catalog's order: the first that failed is the root cause.
+
+    What the run found wrong stands before that one's hint.
+    """
+    verdicts = [judge(gate, evidence, final=final) for gate in gates]
+    failed = next((verdict for verdict in verdicts if verdict.passed is False), None)
+    if failed is not None and evidence.symptom:
+        symptom = evidence.symptom
+        if symptom.startswith(("the ", "a ", "an ", "every ", "inputs ", "some ")):
+            symptom = symptom[0].upper() + symptom[1:]
+        failed.hint = f"{symptom}. {failed.hint}"
+    return verdicts
 
 
 def holds(gate: Gate, value: float) -> bool:

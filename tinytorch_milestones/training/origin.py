@@ -70,6 +70,14 @@ FORBIDDEN = frozenset(
 )
 """Libraries whose work a student's framework must not borrow."""
 
+JUDGE = "tinytorch_milestones"
+"""What tests and judges a student's framework: it must not lean on that either."""
+
+_JUDGE_REMEDY = (
+    "The course's own tools are there to run and to check your framework. Take this out of the "
+    "module's notebook, or keep it in a cell without `#| export`, and save it again."
+)
+
 _REMEDY = (
     "Take that import out of the module's notebook and save it again: "
     "numpy is all that tinytorch is built from."
@@ -167,6 +175,10 @@ def check_sources(root: Path, seen: set[str]) -> None:
     for full, module in loaded().items():
         file = Path(str(module.__file__))
         for library in () if full in seen else _imported(file):
+            if library == JUDGE:
+                raise ImplementationError(
+                    f"{_short(file, root)} uses {JUDGE}, which judges it.", _JUDGE_REMEDY
+                )
             if library in FORBIDDEN:
                 raise ImplementationError(
                     f"{_short(file, root)} imports {library}.",
@@ -175,6 +187,12 @@ def check_sources(root: Path, seen: set[str]) -> None:
         seen.add(full)
         for name, value in list(vars(module).items()):
             library = _library(value)
+            # our finder signs what it imports with `__loader__`
+            if library == JUDGE and not name.startswith("__"):
+                raise ImplementationError(
+                    f"{name} in {_short(file, root)} comes from {JUDGE}, which judges it.",
+                    _JUDGE_REMEDY,
+                )
             if library in FORBIDDEN:
                 raise ImplementationError(
                     f"{name} in {_short(file, root)} comes from {library}.",
@@ -206,13 +224,21 @@ def _library(value: Any) -> str:
 
 
 def _imported(file: Path) -> Iterator[str]:
-    """Top-level names of everything that a source file imports, also inside functions."""
+    """Top-level names of everything that a source file imports, also inside functions.
+
+    A string in it that names the judge's package or a place in it counts as well: a path to its
+    files, or a key into `sys.modules`.
+    """
     try:
         tree = ast.parse(file.read_bytes())
     except (OSError, SyntaxError, ValueError):
         return
+    texts = _docstrings(tree)
     for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            if JUDGE in node.value and id(node) not in texts:
+                yield JUDGE
+        elif isinstance(node, ast.Import):
             for alias in node.names:
                 yield alias.name.partition(".")[0]
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
@@ -225,6 +251,15 @@ def _imported(file: Path) -> Iterator[str]:
             and _called(node.func) in ("import_module", "__import__")
         ):
             yield node.args[0].value.partition(".")[0]
+
+
+def _docstrings(tree: ast.AST) -> set[int]:
+    """Strings that stand alone, as docstrings do: they may speak of anything."""
+    return {
+        id(node.value)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+    }
 
 
 def _called(function: ast.expr) -> str:

@@ -10,6 +10,7 @@ import numpy as np
 
 from tinytorch_milestones.training.clouds import Array, Examples, shuffle_labels, two_clouds
 from tinytorch_milestones.training.digits import two_digits
+from tinytorch_milestones.training.exercised import sampled
 from tinytorch_milestones.training.implementation import Framework
 from tinytorch_milestones.training.probe import Probe
 from tinytorch_milestones.training.rosenblatt import Machine
@@ -23,6 +24,7 @@ _SHOWN = 16  # images in the picture
 _LINES = 24  # machines in the picture
 
 
+@sampled
 def forward(fw: Framework, settings: Settings) -> Iterator[Step]:
     """Many machines that have learned nothing, one a step, each asked about the same points."""
     rng = np.random.default_rng([settings.seed, 1])
@@ -39,7 +41,14 @@ def forward(fw: Framework, settings: Settings) -> Iterator[Step]:
         metrics = dict(probe.metrics) if number == 1 else {}
         if probe.hopeless:
             yield Step(
-                epoch=1, epochs=1, step=1, steps=1, loss=1.0, metrics=metrics, note=probe.note
+                epoch=1,
+                epochs=1,
+                step=1,
+                steps=1,
+                loss=1.0,
+                metrics=metrics,
+                note=probe.note,
+                symptom=probe.note,
             )
             return
         # a model given by the user is one machine, the same every time
@@ -60,11 +69,13 @@ def forward(fw: Framework, settings: Settings) -> Iterator[Step]:
             accuracy=metrics["machines.mean"],
             samples=len(points),
             metrics=metrics,
+            symptom=probe.note if number == 1 else "",
             note=probe.note if number == 1 else f"machine {number}: {accuracy:.0%} right",
             view=_boundary(points, list(lines), f"{number} machines, nothing learned"),
         )
 
 
+@sampled
 def trained(fw: Framework, settings: Settings) -> Iterator[Step]:
     """Rosenblatt's rule on two clouds, one example after another, from weights at zero."""
     rng = np.random.default_rng([settings.seed, 2])
@@ -80,6 +91,7 @@ def trained(fw: Framework, settings: Settings) -> Iterator[Step]:
     yield from _learn(fw, settings, training, held_out, view, rng)
 
 
+@sampled
 def photo(fw: Framework, settings: Settings) -> Iterator[Step]:
     """The same rule on photographs: handwritten 0 against 1, 8x8 pixels."""
     rng = np.random.default_rng([settings.seed, 3])
@@ -120,7 +132,9 @@ def _learn(
     metrics = probe.rule()
     note = probe.note
     if probe.hopeless:
-        yield Step(epoch=1, epochs=1, step=1, steps=1, loss=1.0, metrics=metrics, note=note)
+        yield Step(
+            epoch=1, epochs=1, step=1, steps=1, loss=1.0, metrics=metrics, note=note, symptom=note
+        )
         return
     machine = Machine(fw, training.inputs.shape[1], settings.model)
     per_epoch = -(-len(training) // settings.batch_size)
@@ -143,6 +157,7 @@ def _learn(
                 metrics=metrics,
                 parameters=parameters,
                 note=note,
+                symptom=note,
                 view=view(machine),
             )
             metrics, note = {}, ""

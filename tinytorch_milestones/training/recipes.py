@@ -17,7 +17,7 @@ from tinytorch_milestones.training.steps import Step
 
 RecipeFunction = Callable[[Framework, Settings], Iterator[Step]]
 
-_FILES = ("perceptron", "xor")
+_FILES = ("perceptron", "xor", "mlp")
 
 
 class Recipe(msgspec.Struct, frozen=True):
@@ -26,6 +26,8 @@ class Recipe(msgspec.Struct, frozen=True):
     name: str
     function: RecipeFunction
     options: tuple[str, ...] = ()
+    # settings that a choice implies unless they are given too, (option, value) -> settings
+    implied: dict[tuple[str, str], dict[str, Any]] = {}
 
     @property
     def known(self) -> tuple[str, ...]:
@@ -36,7 +38,12 @@ class Recipe(msgspec.Struct, frozen=True):
         self, chosen: Mapping[str, Any], overrides: Mapping[str, Any] | None = None
     ) -> Settings:
         """Settings from a part's own and what the user replaced; see `Settings.of`."""
-        return Settings.of(chosen, overrides, self.options)
+        both = {**chosen, **(overrides or {})}
+        implied: dict[str, Any] = {}
+        for (option, value), settings in self.implied.items():
+            if both.get(option) == value:
+                implied |= settings
+        return Settings.of({**chosen, **implied}, overrides, self.options)
 
 
 def load_recipe(name: str) -> Recipe:
@@ -57,7 +64,8 @@ def load_recipe(name: str) -> Recipe:
     except (ModuleNotFoundError, AttributeError):
         raise UnknownName("recipe", name, recipe_names()) from None
     options = getattr(module, "OPTIONS", {}).get(function, ())
-    return Recipe(name, cast(RecipeFunction, found), tuple(options))
+    implied = getattr(module, "IMPLIED", {}).get(function, {})
+    return Recipe(name, cast(RecipeFunction, found), tuple(options), implied)
 
 
 def recipe_names() -> list[str]:

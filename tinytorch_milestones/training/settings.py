@@ -78,6 +78,27 @@ class Settings(msgspec.Struct, kw_only=True):
             if getattr(self, name) < 0:
                 raise TinyTorchError(f"{name} is {getattr(self, name)}.", "Give 0 or more.")
 
+    def choice(self, name: str, *allowed: str) -> str:
+        """An option that is one of a few words, the first of them unless it was given."""
+        value = self.extra.get(name, allowed[0])
+        if not isinstance(value, str) or value not in allowed:
+            raise TinyTorchError(f"{name} is {value!r}.", f"Give {' or '.join(allowed)}.")
+        return value
+
+    def whole(self, name: str, default: int) -> int:
+        """An option that is a whole number from 1."""
+        number = _whole(name, self.extra.get(name, default))
+        if number < 1:
+            raise TinyTorchError(f"{name} is {number}.", "Give at least 1.")
+        return number
+
+    def fraction(self, name: str, default: float) -> float:
+        """An option that is a number from 0 up to, not including, 1."""
+        value = self.extra.get(name, default)
+        if not isinstance(value, int | float) or not 0 <= value < 1:
+            raise TinyTorchError(f"{name} is {value!r}.", "Give a number from 0 to below 1.")
+        return float(value)
+
     @property
     def rounds(self) -> int:
         """Epochs to run, fewer when `quick`."""
@@ -87,7 +108,9 @@ class Settings(msgspec.Struct, kw_only=True):
         """What was chosen, JSON-able; of a model it only says that there was one."""
         chosen = {name: getattr(self, name) for name in _FIELDS if name != "model"}
         for name, value in self.extra.items():
-            chosen[name] = value.tolist() if hasattr(value, "tolist") else value
+            value = value.tolist() if hasattr(value, "tolist") else value
+            plain = isinstance(value, bool | int | float | str | list | tuple)
+            chosen[name] = value if plain else type(value).__name__
         chosen["own_model"] = self.model is not None
         return chosen
 

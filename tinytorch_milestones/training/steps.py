@@ -27,15 +27,26 @@ class Step(msgspec.Struct, kw_only=True):
     metrics: dict[str, float] = {}
     # per parameter: (norm of its gradient or update, norm of its change since the start)
     parameters: dict[str, tuple[float, float]] = {}
+    # module number -> calls into the student's code, where this step was watched
+    exercised: dict[str, int] = {}
     # a short line about what just happened, for the terminal and the dashboard
     note: str = ""
+    # what was found wrong before training, in a few words: it goes before the failed gate's hint
+    symptom: str = ""
     # makes the picture of this moment; called only when someone draws. Never sent between
     # processes. Returns a plain dict, see VIEWS.
     view: Callable[[], dict[str, Any]] | None = None
 
 
 VIEWS = {
-    "boundary": "points (n,2), labels (n,), lines [(w0, w1, bias, caption)], title",
-    "images": "images (n,h,w) 0..1, guesses [str], truths [str], weights (h,w) or None, title",
+    "boundary": "points (n,2), labels (n,), lines [(w0, w1, bias, caption)], title; surface",
+    "images": "images (n,h,w) 0..1, guesses [str], truths [str], weights (h,w) or None, title; "
+    "confidence, confusion",
     "table": "rows [[str]], columns [str], title",
 }
+"""What the dict of a view holds, beside its "kind"; after the semicolon what it may hold.
+
+surface: {"values": (n, n) answers 0..1, the first row at the lowest y, "extent": (left, right,
+bottom, top)}. confidence: [float] 0..1 beside guesses. confusion, where everything held out was
+just asked: {"matrix": (k, k) counts, a row for each truth, "labels": [str]}.
+"""

@@ -33,8 +33,12 @@ def _encode(step: Step) -> dict[str, Any]:
         value["parameters"] = {
             name: [_out(update), _out(change)] for name, (update, change) in step.parameters.items()
         }
+    if step.exercised:
+        value["exercised"] = dict(step.exercised)
     if step.note:
         value["note"] = step.note
+    if step.symptom:
+        value["symptom"] = step.symptom
     return value
 
 
@@ -48,6 +52,7 @@ def _decode(value: dict[str, Any]) -> Step:
         samples=int(value["samples"]),
         seconds=_in(value["seconds"]),
         note=str(value.get("note", "")),
+        symptom=str(value.get("symptom", "")),
     )
     if "accuracy" in value:
         step.accuracy = _in(value["accuracy"])
@@ -58,6 +63,8 @@ def _decode(value: dict[str, Any]) -> Step:
             str(name): (_in(update), _in(change))
             for name, (update, change) in value["parameters"].items()
         }
+    if "exercised" in value:
+        step.exercised = {str(number): int(n) for number, n in value["exercised"].items()}
     return step
 
 

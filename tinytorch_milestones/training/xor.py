@@ -9,15 +9,21 @@ import numpy as np
 
 from tinytorch_milestones.errors import TinyTorchError
 from tinytorch_milestones.training.clouds import Array, Examples
+from tinytorch_milestones.training.exercised import Calls, sampled
 from tinytorch_milestones.training.implementation import Framework
 from tinytorch_milestones.training.probe import Probe
 from tinytorch_milestones.training.rosenblatt import Machine, check_model
 from tinytorch_milestones.training.settings import Settings
 from tinytorch_milestones.training.steps import Step
+from tinytorch_milestones.training.supervised import OPTIONS as LEARNING
+from tinytorch_milestones.training.xor_learned import learned
+
+__all__ = ["OPTIONS", "by_hand", "crisis", "learned"]
 
 OPTIONS: dict[str, tuple[str, ...]] = {
     "crisis": (),
     "by_hand": ("hidden_weight", "hidden_bias", "output_weight", "output_bias"),
+    "learned": LEARNING,
 }
 
 CORNERS = np.array([[0, 0], [0, 1], [1, 0], [1, 1]], dtype=np.float32)
@@ -47,6 +53,7 @@ def truth(function: str) -> Examples:
     return Examples(CORNERS, np.array(FUNCTIONS[function], dtype=np.float32)[:, None])
 
 
+@sampled
 def crisis(fw: Framework, settings: Settings) -> Iterator[Step]:
     """One layer, one rule, three functions, equally long: AND, OR, then XOR."""
     rng = np.random.default_rng([settings.seed, 4])
@@ -54,7 +61,9 @@ def crisis(fw: Framework, settings: Settings) -> Iterator[Step]:
     metrics = probe.rule()
     note = probe.note
     if probe.hopeless:
-        yield Step(epoch=1, epochs=1, step=1, steps=1, loss=1.0, metrics=metrics, note=note)
+        yield Step(
+            epoch=1, epochs=1, step=1, steps=1, loss=1.0, metrics=metrics, note=note, symptom=note
+        )
         return
     rounds = settings.rounds
     number, steps = 0, len(FUNCTIONS) * rounds * len(CORNERS)
@@ -90,6 +99,7 @@ def crisis(fw: Framework, settings: Settings) -> Iterator[Step]:
                     samples=1,
                     metrics=metrics,
                     parameters={f"{function}.{name}": p for name, p in parameters.items()},
+                    symptom=note,
                     note=note or f"{function.upper()}: {accuracy:.0%} right",
                     view=_boundary(function, [machine.line()]),
                 )
@@ -104,13 +114,18 @@ def by_hand(fw: Framework, settings: Settings) -> Iterator[Step]:
     probe.layer()
     metrics, note = probe.metrics, probe.note
     if probe.hopeless:
-        yield Step(epoch=1, epochs=1, step=1, steps=1, loss=1.0, metrics=metrics, note=note)
+        yield Step(
+            epoch=1, epochs=1, step=1, steps=1, loss=1.0, metrics=metrics, note=note, symptom=note
+        )
         return
     model = _two_layers(fw, settings)
     examples = truth("xor")
     inputs = fw.Tensor(CORNERS)
-    hidden, output = _stages(fw, model, inputs)
-    whole = np.asarray(model(inputs).data)
+    calls = Calls(fw)
+    with calls.counting():
+        hidden, output = _stages(fw, model, inputs)
+        whole = np.asarray(model(inputs).data)
+    exercised = calls.take()
     wanted = examples.labels[:, 0] >= 0.5
     alone = [float(np.mean((unit >= 0.5) == wanted)) for unit in hidden.T]
     metrics["hidden.alone"] = max(max(value, 1.0 - value) for value in alone) if alone else 0.5
@@ -139,10 +154,12 @@ def by_hand(fw: Framework, settings: Settings) -> Iterator[Step]:
                 accuracy=float(np.mean(right)),
                 samples=1,
                 metrics=metrics,
+                exercised=exercised,
+                symptom=note,
                 note=note or (f"{caption}: {np.mean(right):.0%} right" if last else ""),
                 view=_boundary("xor", lines) if stage == len(stages) else _table(rows),
             )
-            metrics, note = {}, ""
+            metrics, note, exercised = {}, "", {}
 
 
 def _two_layers(fw: Framework, settings: Settings) -> Any:

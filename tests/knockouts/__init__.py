@@ -1,0 +1,1 @@
+"""Gates against sabotaged code."""
