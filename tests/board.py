@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from tinytorch_milestones.catalog.model import Gate, Milestone, Module, Part
-from tinytorch_milestones.part_run import Run
+from tinytorch_milestones.part_run import Ghost, Run
 from tinytorch_milestones.state import PartReport
 from tinytorch_milestones.training.gates import judge_all
 from tinytorch_milestones.training.steps import Step
@@ -127,7 +127,7 @@ def drive(
     **report: Any,
 ) -> PartReport:
     """What the tracker does around an observer, in a few lines."""
-    run = Run(part, "yours", path, {"last run": [1.0, 0.5, 0.25]})
+    run = Run(part, "yours", path, {"last run": Ghost(losses=[1.0, 0.5, 0.25], steps=3)})
     interrupted = False
     try:
         board.started(milestone, part, run)

@@ -207,7 +207,8 @@ def test_the_picture_while_running_is_png_in_labs_theme(
     (tmp_path / "appearance.json").write_text('{"theme": "dark"}')
     screen = Recorder()
     drive(Dashboard(fast=True, screen=screen), steps(3))
-    first = next(bundle for name, bundle in screen.calls if name == "figure")
+    place, first = [bundle for name, bundle in screen.calls if name == "figure"][:2]
+    assert "The first step is under way." in place["text/html"]
     assert "text/html" not in first
     assert opened(first["image/png"]).getpixel((2, 2)) == (0x11, 0x11, 0x11)
 

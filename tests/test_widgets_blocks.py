@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from tests.board import (
-    MILESTONE,
-    Recorder,
-    drive,
-    steps,
     words,
 )
-from tinytorch_milestones.state import NextStep, RunReport, VerdictState
-from tinytorch_milestones.widgets import Dashboard, blocks
+from tinytorch_milestones.state import VerdictState
+from tinytorch_milestones.widgets import blocks
 from tinytorch_milestones.widgets.html import twin_picture
 
 
@@ -35,47 +29,6 @@ def test_a_chip_says_its_state_in_shape_word_and_colour() -> None:
         "passed",
         "failed",
     ]
-
-
-def conclusion(demo: bool = False, **changes: Any) -> str:
-    report = drive(Dashboard(fast=True, screen=Recorder()), steps(20))
-    step = NextStep(
-        kind="module",
-        id="04_losses",
-        title="Open 04 Losses",
-        why="It comes next.",
-        button="",
-        notebook="modules/04_losses.ipynb",
-    )
-    values: dict[str, Any] = {
-        "milestone": "perceptron",
-        "title": "",
-        "parts": [report],
-        "complete": True,
-        "newly_complete": True,
-        "changed_history": MILESTONE.changed,
-        "badge": MILESTONE.badge,
-        "next": step,
-    }
-    shown = blocks.conclusion(MILESTONE, RunReport(**{**values, **changes}), demo)
-    return "" if shown is None else words(shown["text/html"])
-
-
-def test_a_win_is_celebrated_once_and_says_what_is_next() -> None:
-    said = conclusion()
-    assert "Milestone complete: Rosenblatt's perceptron, 1958" in said
-    assert MILESTONE.changed in said
-    assert "First neuron" in said
-    assert "Next: Open 04 Losses" in said
-    again = conclusion(newly_complete=False)
-    assert "Milestone complete" not in again
-    assert "Next: Open 04 Losses" in again
-
-
-def test_a_demo_is_not_celebrated() -> None:
-    said = conclusion(demo=True, complete=False, newly_complete=False)
-    assert "reference code" in said
-    assert "complete" not in said
 
 
 @pytest.mark.parametrize(

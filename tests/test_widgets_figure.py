@@ -13,7 +13,7 @@ from tests.board import (
     opened,
     steps,
 )
-from tinytorch_milestones.part_run import Run
+from tinytorch_milestones.part_run import Ghost, Run
 from tinytorch_milestones.widgets.figure import RunFigure
 from tinytorch_milestones.widgets.theme import DARK, LIGHT
 from tinytorch_milestones.widgets.views import _clip, kind_of
@@ -59,7 +59,8 @@ def test_a_frame_over_kept_pixels_is_the_same_as_one_drawn_from_scratch() -> Non
 
 @pytest.mark.parametrize("losses", [[float("nan")] * 5, [float("inf"), 1.0, 2.0], [0.0] * 5])
 def test_losses_that_are_no_numbers_can_be_drawn(losses: list[float]) -> None:
-    run = Run(PART, "yours", "/course/tinytorch", {"last run": losses})
+    ghosts = {"last run": Ghost(losses=losses, steps=5)}
+    run = Run(PART, "yours", "/course/tinytorch", ghosts)
     figure = RunFigure(PART, LIGHT, ghosts=run.ghosts)
     for step, loss in zip(steps(5), losses, strict=False):
         step.loss = loss

@@ -12,6 +12,7 @@ from threadpoolctl import threadpool_limits
 
 from tinytorch_milestones import __version__, sandbox
 from tinytorch_milestones.catalog import Milestone, Part
+from tinytorch_milestones.catalog.curves import reference_curve
 from tinytorch_milestones.errors import ImplementationError, TinyTorchError
 from tinytorch_milestones.picture import score_text
 from tinytorch_milestones.progress import Progress, new_attempt_id, now
@@ -48,6 +49,14 @@ class Observer(Protocol):
         """The part ended, for whatever reason."""
 
 
+class Ghost(msgspec.Struct, frozen=True, kw_only=True):
+    """The curves of another run of the same part, to be drawn behind this one."""
+
+    losses: list[float]  # evenly spaced over `steps`, the first and the last among them
+    steps: int
+    accuracies: list[tuple[int, float]] = []  # step, and what was right on held-out data
+
+
 class Run:
     """One run of one part, as an observer sees it."""
 
@@ -56,12 +65,12 @@ class Run:
         part: Part,
         implementation: Literal["yours", "reference"],
         path: str,
-        ghosts: dict[str, list[float]],
+        ghosts: dict[str, Ghost],
     ) -> None:
         self.part = part
         self.implementation = implementation
         self.path = path  # the tinytorch package that runs
-        self.ghosts = ghosts  # loss curves to draw behind this one, "last run" among them
+        self.ghosts = ghosts  # by the words that name them: "last run", "reference"
         self.evidence = Evidence()
         self.latest: Step | None = None
         self.pid: int | None = None  # of the process that trains, None for this one
@@ -149,14 +158,30 @@ class PartRun:
             started=now(),
             implementation=implementation.kind,
         )
-        last = next(iter(standing.attempts_of(milestone, part)), None)
-        ghosts = {"last run": last.losses} if last is not None and last.losses else {}
         path = str(implementation.root / "tinytorch")
-        self.run = Run(part, implementation.kind, path, ghosts)
+        self.run = Run(part, implementation.kind, path, self._ghosts())
         self.interrupted = False
         self.error = ""
         self.error_module = ""
+        self.error_in_code = True
         self._last_beat = 0.0
+
+    def _ghosts(self) -> dict[str, Ghost]:
+        ghosts: dict[str, Ghost] = {}
+        for attempt in self.standing.attempts_of(self.milestone, self.part):
+            if len(attempt.losses) > 1:
+                ghosts["last run"] = Ghost(
+                    losses=attempt.losses,
+                    steps=max(attempt.step, len(attempt.losses)),
+                    accuracies=attempt.accuracies,
+                )
+                break
+        # where the reference itself runs, its own curve behind it would say nothing
+        if self.implementation.kind == "yours":
+            curve = reference_curve(self.milestone.id, self.part.id)
+            if curve is not None:
+                ghosts["reference"] = msgspec.convert(curve, Ghost, from_attributes=True)
+        return ghosts
 
     def go(self, observer: Observer) -> PartReport:
         if not self.request.demo:
@@ -167,6 +192,7 @@ class PartRun:
             self.interrupted = True
         except TinyTorchError as error:
             self.error = str(error)
+            self.error_in_code = isinstance(error, ImplementationError)
         report = self._judge()
         self._write_down(report)
         observer.finished(report, self.run)
@@ -300,6 +326,8 @@ class PartRun:
             implementation=self.implementation.kind,
             error=self.error,
             error_module=self.error_module,
+            error_in_code=bool(self.error) and self.error_in_code,
+            exercised=dict(sorted(evidence.exercised.items())),
         )
 
     def _write_down(self, report: PartReport) -> None:

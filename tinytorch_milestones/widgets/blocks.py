@@ -1,4 +1,4 @@
-"""What stands around the figure: head, progress, gates, ending, celebration. HTML and text."""
+"""What stands around the figure of a run: head, progress, gates, ending. HTML and text."""
 
 from __future__ import annotations
 
@@ -9,14 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tinytorch_milestones.catalog.model import Milestone, Module, Part
-from tinytorch_milestones.state import NextStep, PartReport, RunReport, VerdictState
-from tinytorch_milestones.widgets.html import (
-    Bundle,
-    bundle,
-    module_link,
-    notebook_link,
-    required_text,
-)
+from tinytorch_milestones.state import PartReport, VerdictState
+from tinytorch_milestones.widgets.html import Bundle, bundle, module_link, required_text
 
 if TYPE_CHECKING:
     from tinytorch_milestones.tracker import Run
@@ -109,67 +103,61 @@ def ending(
     summary = ", ".join([*facts, f"seed {report.seed}"])
     if report.interrupted:
         said = f"Stopped after step {report.steps:,} of {planned:,}; not credited."
-        return _card("", said, f'<p class="tinytorch-muted">{summary}</p>', summary)
+        return card("", said, f'<p class="tinytorch-muted">{summary}</p>', summary)
+    blame = _blame(report)
     if report.error:
         link = _hint_link(report.error_module, modules)
-        return _card(
+        return card(
             "tinytorch-lost",
             "The run ended with an error; not credited.",
-            f"<pre>{escape(report.error)}</pre>{link[0]}",
-            f"{report.error}\n{link[1]}",
+            f"<pre>{escape(report.error)}</pre>{link[0]}{blame[0]}",
+            f"{report.error}\n{link[1]}{blame[1]}",
         )
     if report.passed:
         said = "Every gate passed."
         if report.why_not_credited:
             said += f" Not credited: {report.why_not_credited}."
-        return _card("tinytorch-won", said, f'<p class="tinytorch-muted">{summary}</p>', summary)
+        return card("tinytorch-won", said, f'<p class="tinytorch-muted">{summary}</p>', summary)
     failed = next((v for v in report.verdicts if v.passed is False), None)
     if failed is None:
         waiting = ", ".join(v.title for v in report.verdicts if v.passed is None)
         said = f"Not passed: never measured: {waiting}."
-        return _card("tinytorch-lost", said, f'<p class="tinytorch-muted">{summary}</p>', summary)
+        return card("tinytorch-lost", said, f'<p class="tinytorch-muted">{summary}</p>', summary)
     link = _hint_link(failed.module, modules)
     said = (
         f"Not passed: {failed.title} {failed.measured}, required {required_text(failed.required)}."
     )
-    html = f'<p>{escape(failed.hint)}</p>{link[0]}<p class="tinytorch-muted">{summary}</p>'
-    return _card("tinytorch-lost", said, html, f"{failed.hint}\n{link[1]}\n{summary}")
+    html = (
+        f'<p>{escape(failed.hint)}</p>{link[0]}{blame[0]}<p class="tinytorch-muted">{summary}</p>'
+    )
+    return card("tinytorch-lost", said, html, f"{failed.hint}\n{link[1]}{blame[1]}\n{summary}")
 
 
-def conclusion(milestone: Milestone, report: RunReport, demo: bool) -> Bundle | None:
-    """What the whole run came to: the celebration, or what is left to do."""
-    passed = bool(report.parts) and all(part.passed for part in report.parts)
-    if report.newly_complete:
-        play = (
-            "Play with it: put <code>learning_rate = 0.001</code> or a model of your own in a cell "
-            f"that begins with <code>%%milestone run {escape(milestone.id)}</code>."
-        )
-        html = f"<p>{escape(report.changed_history)}</p>"
-        if report.badge:
-            html += f"<p>Badge: <b>{escape(report.badge)}</b></p>"
-        html += f"<p>{play}</p>" + _next_html(report.next)
-        text = f"{report.changed_history}\n" + (f"Badge: {report.badge}\n" if report.badge else "")
-        said = f"Milestone complete: {milestone.title}, {milestone.year}"
-        return _card("tinytorch-won", said, html, text + _next_text(report.next))
-    if demo:
-        own = (
-            f"Now with your own code: <code>%milestone run {escape(milestone.id)}</code>"
-            if report.next and report.next.id == milestone.id
-            else ""
-        )
-        html = (f"<p>{own}</p>" if own else "") + _next_html(report.next)
-        said = "That was the reference code. It will be yours."
-        return _card("", said, html, _next_text(report.next))
-    if not passed or report.next is None:
-        return None
-    said = f"{milestone.title} is complete." if report.complete else "On the way."
-    return _card("", said, _next_html(report.next), _next_text(report.next))
+def waiting(width: float, height: float) -> Bundle:
+    """The place of the figure, before the first step gives something to draw."""
+    html = (
+        f'<div class="tinytorch-muted" style="aspect-ratio: {width} / {height}; display: flex; '
+        f'align-items: center; justify-content: center">The first step is under way.</div>'
+    )
+    return bundle(html, "", styled=False)
 
 
-def _card(kind: str, said: str, html: str, text: str) -> Bundle:
+def card(kind: str, said: str, html: str, text: str) -> Bundle:
+    """A few lines with a coloured edge: `tinytorch-won`, `tinytorch-lost`, or plain."""
     return bundle(
         f'<div class="tinytorch-card {kind}"><p><b>{escape(said)}</b></p>{html}</div>',
         f"{said}\n{text}".strip(),
+    )
+
+
+def _blame(report: PartReport) -> tuple[str, str]:
+    """How to find the module to blame, where the student's own code ran."""
+    if report.implementation != "yours" or (report.error and not report.error_in_code):
+        return "", ""
+    command = f"%milestone diagnose {report.milestone} --part {report.part}"
+    return (
+        f"<p>Find the module to blame: <code>{escape(command)}</code></p>",
+        f"\nFind the module to blame: {command}",
     )
 
 
@@ -179,20 +167,6 @@ def _hint_link(number: str, modules: Mapping[str, Module]) -> tuple[str, str]:
         return "", ""
     words = f"Open {module.number} {module.title}"
     return f"<p>{module_link(module, words=words)}</p>", f"{words}: modules/{module.id}.ipynb"
-
-
-def _next_html(step: NextStep | None) -> str:
-    if step is None:
-        return ""
-    title = notebook_link(step.notebook, step.title) if step.notebook else escape(step.title)
-    return f"<p>Next: {title}. {escape(step.why)}</p>"
-
-
-def _next_text(step: NextStep | None) -> str:
-    if step is None:
-        return ""
-    where = f" ({step.notebook})" if step.notebook else ""
-    return f"Next: {step.title}{where}. {step.why}"
 
 
 def duration(seconds: float) -> str:

@@ -15,9 +15,12 @@ from typing import TYPE_CHECKING, Any
 from tinytorch_milestones.catalog.model import Milestone, Module, Part
 from tinytorch_milestones.state import PartReport, RunReport
 from tinytorch_milestones.widgets import blocks, html
+from tinytorch_milestones.widgets.celebration import conclusion
+from tinytorch_milestones.widgets.description import describe
 from tinytorch_milestones.widgets.figure import HEIGHT, WIDTH, RunFigure
+from tinytorch_milestones.widgets.gradients import layer_names
 from tinytorch_milestones.widgets.screen import Screen, this_screen
-from tinytorch_milestones.widgets.theme import DARK, LIGHT, lab_theme
+from tinytorch_milestones.widgets.theme import lab_theme
 
 if TYPE_CHECKING:
     from tinytorch_milestones.tracker import Run
@@ -27,8 +30,9 @@ WATCHING_SECONDS = 3.0  # a shorter run is stretched to this, so that there is s
 _STEP_SECONDS = 0.15  # but a single step is not stretched beyond this
 _PACED_FRAME = 0.06
 _SHARE = 0.01  # of the training time, spent on drawing a run that is not stretched ...
-_ALLOWANCE = 0.1  # ... beyond these seconds, which make short runs move at once
+_ALLOWANCE = 0.05  # ... beyond these seconds, which make short runs move at once
 _SHORTEST_GAP = 0.08
+_FINAL_SCALE = 2.0  # pixels of the picture that stays, for sharp screens and print
 _BAR_GAP = 0.5  # between two updates of the bar alone, which cost next to nothing
 
 
@@ -50,6 +54,9 @@ class Dashboard:
     def _begin(self, run_id: str) -> None:
         self._id = run_id
         self._figure: RunFigure | None = None
+        self._draws = self._screen.live
+        self._begun = False  # whether a frame was drawn
+        self._layers: list[str] = []  # whose gradients are shown
         self._picture: dict[str, Any] | None = None
         self._gates: list[tuple[str, bool | None]] | None = None
         self._start = time.perf_counter()
@@ -63,14 +70,18 @@ class Dashboard:
     # the observer
 
     def started(self, milestone: Milestone, part: Part, run: Run) -> None:
-        """Show head, empty figure and waiting gates."""
+        """Show head and waiting gates, and keep the figure's place.
+
+        Drawing it before there is anything to see would cost as much as two frames.
+        """
         self._begin(secrets.token_hex(6))
         self._milestone, self._part = milestone, part
         self._demo = run.implementation == "reference"
         if self._screen.live:
-            self._figure = RunFigure(part, lab_theme(), ghosts=run.ghosts)
             self._put("head", blocks.head(milestone, part, run, self._id))
-            self._try(lambda: self._frame(run, None))
+            self._bar(run)
+            self._put("figure", blocks.waiting(WIDTH, HEIGHT))
+            self._show_gates(run)
         else:
             self._put("head", blocks.head(milestone, part, run, None))
         self._start = time.perf_counter()
@@ -79,7 +90,7 @@ class Dashboard:
         """Draw when it is time to; otherwise this costs two comparisons."""
         if step.step < self._at_step or time.perf_counter() < self._due:
             return
-        if self._figure is None:
+        if not self._draws:
             self._due = float("inf")
             return
         begin = time.perf_counter()
@@ -89,8 +100,10 @@ class Dashboard:
             return
         if step.step == 1 and not self._fast:
             self._pace = min(WATCHING_SECONDS, _STEP_SECONDS * step.steps)
+        # the first frame builds the figure: it says nothing about what the next one costs
         self._try(lambda: self._frame(run, step))
-        cost = time.perf_counter() - begin
+        cost = time.perf_counter() - begin if self._begun else 0.0
+        self._begun = True
         if self._pace and self._is_short(step, run):
             self._stretch(step)
         else:
@@ -110,9 +123,9 @@ class Dashboard:
     def conclude(self, milestone: Milestone, report: RunReport) -> None:
         """After all parts: the celebration, or what comes next."""
         self._id = secrets.token_hex(6)
-        conclusion = blocks.conclusion(milestone, report, self._demo)
-        if conclusion is not None:
-            self._put("conclusion", conclusion)
+        said = conclusion(milestone, report, self._demo, self._modules)
+        if said is not None:
+            self._put("conclusion", said)
         for warning in report.warnings:
             self._put(f"warning {warning}", html.bundle(escape(warning), warning))
 
@@ -126,20 +139,22 @@ class Dashboard:
         try:
             draw()
         except Exception as error:
-            self._figure = None
+            self._draws = False
             said = f"The figure could not be drawn ({type(error).__name__}: {error})."
             self._put("figure", html.bundle(escape(said), said, styled=False))
 
-    def _frame(self, run: Run, step: Step | None) -> None:
-        assert self._figure is not None
-        picture = self._look(step)
-        self._figure.update(run, picture)
+    def _frame(self, run: Run, step: Step) -> None:
+        figure = self._figure
+        if figure is None:
+            # the layers of the first step: a recipe may train one small machine after another
+            self._layers = layer_names(run.evidence.parameters)
+            figure = self._figure = self._new_figure(run)
+        figure.update(run, self._look(step))
         self._bar(run)
-        self._put(
-            "figure",
-            {"image/png": self._figure.png(), "text/plain": ""},
-            {"image/png": {"width": round(100 * WIDTH), "height": round(100 * HEIGHT)}},
-        )
+        self._put("figure", {"image/png": figure.png(), "text/plain": ""}, _size(figure))
+        self._show_gates(run)
+
+    def _show_gates(self, run: Run) -> None:
         verdicts = run.verdicts()
         now = [(verdict.measured, verdict.passed) for verdict in verdicts]
         if now != self._gates:
@@ -164,22 +179,26 @@ class Dashboard:
 
     def _final_picture(self, report: PartReport, run: Run) -> None:
         picture = self._look(run.latest) or self._picture
-        light, dark = (
-            RunFigure(self._part, theme, ghosts=run.ghosts, scale=2.0) for theme in (LIGHT, DARK)
-        )
-        for figure in (light, dark):
-            figure.update(run, picture, final=True)
-        on_any, on_paper = light.keepsake()
-        description = _describe(self._part, report)
+        figure = self._figure
+        if figure is None or report.interrupted:
+            # an interrupt may have cut off the drawing of a frame anywhere
+            figure = self._new_figure(run)
+        figure.sharpen(_FINAL_SCALE)
+        figure.update(run, picture, final=True)
+        kept = figure.keepsakes()
+        description = describe(self._part, report, run, self._layers, picture)
         self._put(
             "figure",
             {
-                "text/html": html.twin_picture(on_any, dark.keepsake()[0], description),
-                "image/png": on_paper,
+                "text/html": html.twin_picture(kept.light, kept.dark, description),
+                "image/png": kept.paper,
                 "text/plain": description,
             },
-            {"image/png": {"width": round(100 * WIDTH), "height": round(100 * HEIGHT)}},
+            _size(figure),
         )
+
+    def _new_figure(self, run: Run) -> RunFigure:
+        return RunFigure(self._part, lab_theme(), ghosts=run.ghosts, layers=self._layers)
 
     # when to draw
 
@@ -216,11 +235,6 @@ class Dashboard:
         self._due = min(self._figure_due, now + _BAR_GAP)
 
 
-def _describe(part: Part, report: PartReport) -> str:
-    words = [f"Figure: {part.title}."]
-    if report.losses:
-        words.append(f"Loss from {report.losses[0]:.3g} to {report.losses[-1]:.3g}.")
-    if report.accuracies:
-        first, last = report.accuracies[0][1], report.accuracies[-1][1]
-        words.append(f"Accuracy on held-out data from {first:.1%} to {last:.1%}.")
-    return " ".join(words)
+def _size(figure: RunFigure) -> dict[str, Any]:
+    """How large a front end is to show it, whatever its resolution."""
+    return {"image/png": {"width": round(100 * WIDTH), "height": round(100 * figure.height)}}

@@ -55,6 +55,17 @@ _STYLE = """
 .tinytorch-block table.tinytorch-table { border-collapse: collapse; margin: 4px 0; }
 .tinytorch-block table.tinytorch-table td { border: 0; text-align: left; vertical-align: top;
   padding: 3px 18px 3px 0; background: transparent; }
+.tinytorch-block p.tinytorch-says { font-size: 16px; line-height: 1.4; margin: 6px 0; }
+.tinytorch-block table.tinytorch-work { font-size: 12px; width: 100%; max-width: 520px;
+  color: inherit; table-layout: auto; }
+.tinytorch-block table.tinytorch-work tr { background: transparent !important; }
+.tinytorch-block table.tinytorch-work td { padding: 1px 14px 1px 0; white-space: nowrap;
+  vertical-align: middle; }
+.tinytorch-block table.tinytorch-work td.tinytorch-count { text-align: right;
+  font-variant-numeric: tabular-nums; }
+.tinytorch-block table.tinytorch-work td.tinytorch-bar { width: 100%; padding-right: 0; }
+.tinytorch-bar > div { height: 6px; border-radius: 3px;
+  background: var(--jp-brand-color1, #1976d2); opacity: 0.7; }
 .tinytorch-figure { max-width: 960px; }
 .tinytorch-figure img { width: 100%; height: auto; margin: 0; }
 .tinytorch-figure img.tinytorch-light { background-color: transparent !important; }

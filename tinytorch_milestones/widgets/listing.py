@@ -1,4 +1,4 @@
-"""What `%milestone list`, `info`, `status`, `next`, `test` and `check` and `%hint` show."""
+"""What `%milestone list`, `info`, `status`, `next` and `check` and `%hint` show."""
 
 from __future__ import annotations
 
@@ -6,20 +6,19 @@ from collections.abc import Iterable, Sequence
 from html import escape
 from typing import TYPE_CHECKING
 
+from tinytorch_milestones.milestone_words import checkpoints_text, numbers
 from tinytorch_milestones.state import (
     Completion,
     MilestoneState,
     ModuleState,
     NextStep,
-    RunReport,
     State,
 )
-from tinytorch_milestones.widgets import blocks
-from tinytorch_milestones.widgets.html import Bundle, bundle, notebook_link, required_text
+from tinytorch_milestones.widgets.html import bundle, notebook_link, required_text
 from tinytorch_milestones.widgets.screen import this_screen
 
 if TYPE_CHECKING:
-    from tinytorch_milestones.catalog.model import Milestone, Module
+    pass
 
 _MARKS = {
     "complete": "\u2713",
@@ -58,17 +57,20 @@ def _columns(rows: Sequence[Sequence[str]]) -> str:
 
 def show_next(step: NextStep) -> None:
     """What to do now."""
-    title = notebook_link(step.notebook, step.title) if step.notebook else escape(step.title)
+    where = f"\nOpen {step.notebook}" if step.notebook and step.kind != "done" else ""
     _show(
-        f'<p class="tinytorch-title">{title}</p><p>{escape(step.why)}</p>',
-        f"Next: {step.title}\n{step.why}" + (f"\nOpen {step.notebook}" if step.notebook else ""),
+        f'<p class="tinytorch-title">{_next_title(step)}</p><p>{escape(step.why)}</p>',
+        f"Next: {step.title}\n{step.why}{where}",
     )
 
 
 def standing(milestone: MilestoneState) -> str:
     """Where a milestone stands, in words."""
     if milestone.status == "locked" and milestone.missing:
-        return f"needs {', '.join(milestone.missing)}"
+        needs = f"needs {numbers(milestone.missing)}"
+        return ", ".join(word for word in (checkpoints_text(milestone), needs) if word)
+    if milestone.status == "ready" and milestone.checkpoints:
+        return checkpoints_text(milestone)
     if milestone.status == "ready" and milestone.parts_complete:
         return f"{milestone.parts_complete} of {len(milestone.parts)} parts"
     if milestone.status == "complete" and milestone.score_text:
@@ -103,7 +105,7 @@ def show_info(milestone: MilestoneState) -> None:
     for part in milestone.parts:
         state: str = part.status
         if part.missing:
-            state += f", needs {', '.join(part.missing)}"
+            state += f", needs {numbers(part.missing)}"
         html.append(
             f"<p>{_MARKS[part.status]} <b>{escape(part.title)}</b> "
             f"<code>{escape(part.id)}</code> "
@@ -130,37 +132,20 @@ def module_standing(module: ModuleState) -> str:
     return module.status.replace("_", " ")
 
 
-def show_status(state: State, *, detailed: bool) -> None:
-    """Modules and milestones at a glance; with `detailed`, what fails and every gate."""
+def show_status(state: State) -> None:
+    """Modules and milestones at a glance."""
     summary = (
         f"{state.milestones_complete} of {len(state.milestones)} milestones, "
         f"{state.modules_complete} of {state.modules_available} modules"
     )
     html, text = [f'<p class="tinytorch-title">{summary}</p>'], [summary, ""]
     milestones = [(_MARKS[m.status], str(m.year), m.title, standing(m)) for m in state.milestones]
-    shown = [m for m in state.modules if detailed or m.status != "coming"]
+    shown = [m for m in state.modules if m.status != "coming"]
     modules = [(_MARKS[m.status], m.number, m.title, module_standing(m)) for m in shown]
     for title, rows in (("Milestones", milestones), ("Modules", modules)):
         html.append(f"<p><b>{title}</b></p>")
         html.append(_table(tuple(escape(cell) for cell in row) for row in rows))
         text += [title, _columns(rows), ""]
-    if detailed:
-        for module in shown:
-            for test in module.failed:
-                line = f"{test.id} {test.title}: {test.message or test.status}"
-                place = notebook_link(module.notebook, test.id, test.cell_id)
-                html.append(f"<p>{place} {escape(line.removeprefix(test.id))}</p>")
-                text.append(line)
-        for milestone in state.milestones:
-            for part in milestone.parts:
-                for gate in part.gates:
-                    if gate.measured:
-                        line = (
-                            f"{milestone.id} {part.id}: {gate.title} {gate.measured} "
-                            f"({required_text(gate.required)})"
-                        )
-                        html.append(f"<p>{escape(line)}</p>")
-                        text.append(line)
     _add_next(state.next, html, text)
     _show("".join(html), "\n".join(text).strip())
 
@@ -190,21 +175,6 @@ def show_completion(completion: Completion) -> None:
     _show("".join(html), "\n".join(text))
 
 
-def show_test(milestone: Milestone, report: RunReport, modules: Iterable[Module]) -> None:
-    """The gates of every part that ran, and the root cause where one failed."""
-    by_number = {module.number: module for module in modules}
-    html = [f'<p class="tinytorch-title">{escape(milestone.title)}</p>']
-    text = [milestone.title]
-    for part in report.parts:
-        gates = blocks.chips(part.verdicts)
-        end = blocks.ending(part, part.steps, part.seconds, by_number)
-        for piece in (gates, end):
-            text.append(str(piece["text/plain"]))
-        html.append(f"<p><b>{escape(part.title)}</b></p>{_inner(gates)}{_inner(end)}")
-    _add_next(report.next, html, text)
-    _show("".join(html), "\n".join(text))
-
-
 def show_hint(task: str, words: str, number: int, total: int) -> None:
     """One hint."""
     count = f"{task}, hint {number} of {total}"
@@ -219,13 +189,14 @@ def show_hint(task: str, words: str, number: int, total: int) -> None:
 def _add_next(step: NextStep | None, html: list[str], text: list[str]) -> None:
     if step is None:
         return
-    title = notebook_link(step.notebook, step.title) if step.notebook else escape(step.title)
-    html.append(f"<p>Next: {title}. {escape(step.why)}</p>")
+    html.append(f"<p>Next: {_next_title(step)}. {escape(step.why)}</p>")
     text.append(f"Next: {step.title}. {step.why}")
 
 
-def _inner(piece: Bundle) -> str:
-    return str(piece["text/html"])
+def _next_title(step: NextStep) -> str:
+    # where nothing is left to do there is nothing to open
+    open_it = step.notebook and step.kind != "done"
+    return notebook_link(step.notebook, step.title) if open_it else escape(step.title)
 
 
 def _code(words: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any, Protocol
 
 from tinytorch_milestones.widgets.html import Bundle
@@ -34,6 +35,18 @@ class Notebook:
             handle.display(bundle, raw=True, metadata=metadata)
         else:
             handle.update(bundle, raw=True, metadata=metadata)
+        _let_it_be_sent()
+
+
+def _let_it_be_sent() -> None:
+    """Wait until the kernel's own thread has sent what was published: about a millisecond.
+
+    Training calls matrix products, which release the interpreter's lock for a few microseconds.
+    A thread that waits for the lock is woken by each of them and comes too late each time, since
+    it is only served after five milliseconds without a release. Left alone, the sending thread
+    takes seconds to send one frame, and every step pays for waking it.
+    """
+    sys.stdout.flush()
 
 
 class Printer:

@@ -49,7 +49,7 @@ DARK = Theme(
     accuracy="#3ecf9f",
     gate="#f0a04b",
     first="#56b4e9",
-    second="#f0a04b",
+    second="#f0913a",
     ink="gray",
 )
 

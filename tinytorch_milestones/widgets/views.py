@@ -11,9 +11,11 @@ from typing import Any, Protocol
 import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
-from matplotlib.colors import LinearSegmentedColormap, to_rgb
+from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.lines import Line2D
 
+from tinytorch_milestones.widgets.confusion import Evaluation
+from tinytorch_milestones.widgets.images import Images
 from tinytorch_milestones.widgets.theme import Theme
 
 _TRAIL = 5  # earlier positions of a decision line that stay visible
@@ -36,7 +38,9 @@ class Boundary:
 
     Lines with a caption are the ones to look at; those without stand behind them. A line that is
     alone needs none. Where exactly one is to be looked at, its two sides are tinted, and its
-    earlier positions stay visible for a while.
+    earlier positions stay visible for a while. A network of several layers has no one line: what
+    it answers all over the plane is its surface, tinted, with a line where it is undecided; the
+    lines given beside it are those of its hidden units and stand behind.
     """
 
     def __init__(self, axes: Axes, theme: Theme) -> None:
@@ -47,6 +51,7 @@ class Boundary:
         self._faint: list[Line2D] = []
         self._trail: list[tuple[float, float, float]] = []
         self._shade: Any = None
+        self._undecided: Any = None
 
     def update(self, picture: dict[str, Any]) -> None:
         lines = [(float(a), float(b), float(c), str(t)) for a, b, c, t in picture["lines"]]
@@ -56,7 +61,12 @@ class Boundary:
         alone = len(lines) == 1
         strong = [line for line in lines if line[3] or alone]
         others = [line[:3] for line in lines if not (line[3] or alone)]
-        self._tint(strong)
+        surface = picture.get("surface")
+        if surface is None:
+            self._tint(strong)
+        else:
+            self._show_surface(surface, bool(lines))
+            strong, others = [], [line[:3] for line in lines]
         self._draw_strong(strong)
         self._draw_faint([*reversed(others), *reversed(self._trail[:-1])], bool(strong))
 
@@ -118,6 +128,35 @@ class Boundary:
         if not self._trail or self._trail[-1] != (a, b, c):
             self._trail = [*self._trail, (a, b, c)][-_TRAIL - 1 :]
 
+    def _show_surface(self, surface: dict[str, Any], units: bool) -> None:
+        values = np.asarray(surface["values"], dtype=float)
+        left, right, bottom, top = (float(edge) for edge in surface["extent"])
+        if self._undecided is None:
+            if units:
+                words = "thin lines: hidden units"
+                self.axes.set_xlabel(words, loc="left", fontsize=7, color=self.theme.muted)
+            self.axes.set_xlim(left, right)
+            self.axes.set_ylim(bottom, top)
+        else:
+            self._undecided.remove()
+            self.moving.remove(self._undecided)
+        self._shade.set_extent((left, right, bottom, top))
+        self._shade.set_data(values)
+        self._shade.set_interpolation("bilinear")
+        self._shade.set_alpha(0.45)
+        high, wide = values.shape
+        self._undecided = self.axes.contour(
+            np.linspace(left, right, wide),
+            np.linspace(bottom, top, high),
+            # finite, and never level: a plane of one value has no line to draw
+            np.nan_to_num(values, nan=0.0),
+            levels=[0.5],
+            colors=self.theme.text,
+            linewidths=1.6,
+            zorder=3,
+        )
+        self._add(self._undecided)
+
     def _draw_strong(self, strong: Sequence[tuple[float, float, float, str]]) -> None:
         theme = self.theme
         while len(self._strong) < len(strong):
@@ -170,108 +209,6 @@ def _clip(
         return [], []
     found.sort()
     return [found[0][0], found[-1][0]], [found[0][1], found[-1][1]]
-
-
-class Images:
-    """Pictures with what the network takes them for, and its weights as a picture."""
-
-    def __init__(self, axes: Axes, theme: Theme) -> None:
-        self.axes, self.theme = axes, theme
-        self.moving: list[Artist] = []
-        self._sheet: Any = None
-        self._weights: Any = None
-        self._words: list[Any] = []
-        self._columns = 0
-
-    def update(self, picture: dict[str, Any]) -> None:
-        images = np.asarray(picture["images"], dtype=float)
-        weights = picture.get("weights")
-        if self._sheet is None:
-            self._prepare(images, weights, picture["truths"])
-        self._sheet.set_data(self._tile(images))
-        for words, guess, truth in zip(
-            self._words, picture["guesses"], picture["truths"], strict=False
-        ):
-            right = str(guess) == str(truth)
-            words.set_text(str(guess) if right else f"{guess} \u2717")
-            words.set_color(self.theme.accuracy if right else self.theme.gate)
-            words.set_fontweight("normal" if right else "bold")
-        if self._weights is not None:
-            values = np.asarray(weights, dtype=float)
-            limit = float(np.abs(values).max()) or 1.0
-            self._weights.set_data(values)
-            self._weights.set_clim(-limit, limit)
-
-    def _prepare(self, images: Any, weights: Any, truths: Sequence[object]) -> None:
-        axes, theme = self.axes, self.theme
-        count = len(images)
-        self._columns = max(1, min(count, 4 if weights is not None else 6))
-        rows = -(-count // self._columns)
-        width = 0.62 if weights is not None else 1.0
-        sheet = axes.inset_axes((0, 0, width, 1))
-        sheet.set_axis_off()
-        axes.set_axis_off()
-        self._sheet = sheet.imshow(
-            self._tile(images), cmap=theme.ink, vmin=0, vmax=1, aspect="equal"
-        )
-        height, breadth = images.shape[1] + 4, images.shape[2] + 2
-        for i in range(count):
-            row, column = divmod(i, self._columns)
-            self._words.append(
-                sheet.text(
-                    column * breadth + images.shape[2] / 2 - 0.5,
-                    row * height + 2.6,
-                    "",
-                    ha="center",
-                    va="bottom",
-                    fontsize=8,
-                )
-            )
-        sheet.set_xlim(-1, self._columns * breadth - 1)
-        sheet.set_ylim(rows * height, -0.5)
-        if weights is not None:
-            panel = axes.inset_axes((0.68, 0.18, 0.32, 0.62))
-            panel.set_xticks([])
-            panel.set_yticks([])
-            for spine in panel.spines.values():
-                spine.set_color(theme.faint)
-            panel.set_title("weights", fontsize=8, color=theme.muted, pad=3)
-            panel.set_xlabel(
-                _sides(theme, [str(truth) for truth in truths]),
-                fontsize=7,
-                color=theme.muted,
-                labelpad=3,
-            )
-            scale = LinearSegmentedColormap.from_list(
-                "weights", [theme.first, theme.paper, theme.second]
-            )
-            self._weights = panel.imshow(np.asarray(weights, dtype=float), cmap=scale)
-            self.moving.append(self._weights)
-        self.moving += [self._sheet, *self._words]
-        _animate(self.moving)
-
-    def _tile(self, images: Any) -> Any:
-        count, height, width = images.shape
-        rows = -(-count // self._columns)
-        sheet = np.full((rows * (height + 4), self._columns * (width + 2)), np.nan)
-        for i, image in enumerate(images):
-            row, column = divmod(i, self._columns)
-            top, left = row * (height + 4) + 3, column * (width + 2)
-            sheet[top : top + height, left : left + width] = image
-        return np.ma.masked_invalid(sheet)
-
-
-def _sides(theme: Theme, truths: Sequence[str]) -> str:
-    names = sorted(set(truths))
-    second, first = _name(theme.second), _name(theme.first)
-    if len(names) == 2:
-        return f"{second} speaks for {names[1]},\n{first} for {names[0]}"
-    return f"{second} speaks for it,\n{first} against"
-
-
-def _name(colour: str) -> str:
-    red, _, blue = to_rgb(colour)
-    return "blue" if blue > red else "orange"
 
 
 class Table:
@@ -328,15 +265,21 @@ class Table:
         _animate(self.moving)
 
 
-KINDS: dict[str, type[View]] = {"boundary": Boundary, "images": Images, "table": Table}
+KINDS: dict[str, type[View]] = {
+    "boundary": Boundary,
+    "images": Images,
+    "table": Table,
+    "evaluation": Evaluation,
+}
 
 
-def kind_of(picture: dict[str, Any]) -> str:
-    """Which kind of view a picture is: it says so, or its keys do."""
-    named = str(picture.get("kind", ""))
-    if named in KINDS:
-        return named
-    for key, kind in (("points", "boundary"), ("images", "images"), ("rows", "table")):
-        if key in picture:
-            return kind
-    return ""
+def kind_of(picture: dict[str, Any], *, final: bool = False) -> str:
+    """Which kind of view a picture is: it says so, or its keys do.
+
+    At the end a picture that counts confusions shows them too.
+    """
+    kind = str(picture.get("kind", ""))
+    if kind not in KINDS:
+        keys = (("points", "boundary"), ("images", "images"), ("rows", "table"))
+        kind = next((kind for key, kind in keys if key in picture), "")
+    return "evaluation" if final and kind == "images" and picture.get("confusion") else kind
