@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -266,7 +267,7 @@ def test_a_course_from_elsewhere_runs_nothing_until_trusted(
     assert main(["trust"]) == 0
     assert "trusted already" in " ".join(capsys.readouterr().out.split())
     assert main(["status"]) == 0
-    assert "4 of 4 modules complete" in capsys.readouterr().out
+    assert re.search(r"\b4 of \d+ modules complete", capsys.readouterr().out)
 
 
 def test_resetting_and_solving_keep_the_notebook(inside: Path, capsys: Capture) -> None:

@@ -91,7 +91,7 @@ def test_json_is_one_report_and_nothing_else(ready: Tracker, capsys: Capture) ->
 
 
 def test_options_reach_the_recipe(ready: Tracker, capsys: Capture) -> None:
-    options = ["--part", "trained", "--seed", "7", "--epochs", "1", "--json"]
+    options = ["--part", "trained", "--seed", "7", "--set", "epochs=1", "--json"]
     code = main(["milestone", "run", "perceptron", *options])
     report = msgspec.json.decode(capsys.readouterr().out, type=RunReport)
     assert report.parts[0].seed == 7
@@ -178,3 +178,20 @@ def test_a_frame_never_overflows_the_terminal(terminal: Terminal, size: tuple[in
     assert max(frame.count("\x1b[1A") for frame in frames) < size[0]
     # and the last line of the picture is not cut off
     assert "Ctrl-C stops the run" in screen
+
+
+def test_data_that_is_not_here_is_nobodys_fault(
+    make_course: Callable[..., Tracker], monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    course = make_course(solve="08")
+    monkeypatch.chdir(course.workspace.root)
+    monkeypatch.delenv("TINYTORCH_DATA", raising=False)
+    for number in ("01", "02", "03", "04", "05", "06", "07", "08"):
+        course.complete_module(number)
+    options = ["--part", "mnist", "--set", "data=full"]
+    assert main(["milestone", "run", "mlp", *options]) == 1
+    said = " ".join(capsys.readouterr().out.split())
+    assert "tito data fetch mnist-full" in said
+    assert "TINYTORCH_DATA" in said
+    assert "error in the code" not in said
+    assert "diagnose" not in said

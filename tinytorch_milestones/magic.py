@@ -15,8 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 from tinytorch_milestones.errors import NoWorkspace, TinyTorchError, UnknownName
 from tinytorch_milestones.magic_line import COMMANDS, Command, complete, parse
+from tinytorch_milestones.milestone_words import aimed_at, find_entry, won_last
 
 if TYPE_CHECKING:
+    from tinytorch_milestones.state import State
     from tinytorch_milestones.tracker import Tracker
 
 
@@ -79,27 +81,44 @@ class CourseMagics:
 
     # what %milestone can do, one method a command
 
+    def _start(self, chosen: Command, cell: str | None) -> None:
+        from tinytorch_milestones.widgets.tables import show_welcome
+
+        show_welcome(self._chosen(chosen))
+
     def _next(self, chosen: Command, cell: str | None) -> None:
         from tinytorch_milestones.widgets.listing import show_next
 
-        show_next(self._tracker().next_step())
+        show_next(self._chosen(chosen).next)
 
     def _list(self, chosen: Command, cell: str | None) -> None:
         from tinytorch_milestones.widgets.listing import show_list
+        from tinytorch_milestones.widgets.tables import show_track
 
-        show_list(self._tracker().state())
+        state = self._chosen(chosen)
+        show_track(state)
+        show_list(state)
+
+    def _timeline(self, chosen: Command, cell: str | None) -> None:
+        from tinytorch_milestones.widgets.tables import show_timeline
+
+        show_timeline(self._chosen(chosen), lying=chosen.flag("horizontal"))
 
     def _info(self, chosen: Command, cell: str | None) -> None:
         from tinytorch_milestones.widgets.listing import show_info
 
-        tracker = self._tracker()
-        milestone = tracker.milestone(chosen.word(0, "milestone"))
-        show_info(next(m for m in tracker.state().milestones if m.id == milestone.id))
+        show_info(find_entry(self._tracker(), chosen.word(0, "milestone"), chosen.track))
 
     def _status(self, chosen: Command, cell: str | None) -> None:
-        from tinytorch_milestones.widgets.listing import show_status
+        state = self._chosen(chosen)
+        if chosen.flag("detailed"):
+            from tinytorch_milestones.widgets.tables import show_detailed
 
-        show_status(self._tracker().state(), detailed=chosen.flag("detailed"))
+            show_detailed(state)
+        else:
+            from tinytorch_milestones.widgets.listing import show_status
+
+            show_status(state)
 
     def _run(self, chosen: Command, cell: str | None) -> None:
         self._watch(chosen, cell, demo=False)
@@ -111,7 +130,7 @@ class CourseMagics:
         from tinytorch_milestones.widgets import Dashboard
 
         tracker = self._tracker()
-        milestone = tracker.milestone(chosen.word(0, "milestone"))
+        milestone = tracker.milestone(chosen.word(0, "milestone"), chosen.track)
         dashboard = Dashboard(fast=_fast(chosen), modules=tracker.catalog.modules)
         try:
             report = tracker.run_milestone(
@@ -132,14 +151,47 @@ class CourseMagics:
             print("Stopped.")
 
     def _test(self, chosen: Command, cell: str | None) -> None:
-        from tinytorch_milestones.widgets.listing import show_test
+        from tinytorch_milestones.widgets.tables import show_checks
 
         tracker = self._tracker()
-        milestone = tracker.milestone(chosen.word(0, "milestone"))
-        report = tracker.run_milestone(
-            milestone.id, part=chosen.part, overrides=chosen.overrides, quick=chosen.flag("quick")
+        if chosen.words:
+            entry = find_entry(tracker, chosen.words[0], chosen.track)
+        elif (aim := aimed_at(tracker.state(chosen.track))) is not None:
+            entry = aim
+        else:
+            raise TinyTorchError(
+                "Every milestone of this track is complete or still coming.",
+                "Name one to check it all the same: %milestone test NAME",
+            )
+        show_checks(entry, tracker.test_milestone(entry.id))
+
+    def _diagnose(self, chosen: Command, cell: str | None) -> None:
+        from tinytorch_milestones.widgets.diagnosis import show_diagnosis
+
+        tracker = self._tracker()
+        name = tracker.milestone(chosen.word(0, "milestone"), chosen.track).id
+        show_diagnosis(
+            lambda: tracker.diagnose(name, chosen.part, track=chosen.track),
+            tracker.catalog.modules,
         )
-        show_test(milestone, report, tracker.catalog.modules)
+
+    def _celebrate(self, chosen: Command, cell: str | None) -> None:
+        from tinytorch_milestones.widgets.celebration import celebration
+        from tinytorch_milestones.widgets.screen import this_screen
+        from tinytorch_milestones.widgets.tables import show_not_won
+
+        tracker = self._tracker()
+        state = tracker.state(chosen.track)
+        if chosen.words:
+            entry = find_entry(tracker, chosen.words[0], chosen.track)
+        elif (won := won_last(state)) is not None:
+            entry = won
+        else:
+            raise TinyTorchError("No milestone of this track is won yet.", state.next.title)
+        if entry.status == "complete":
+            this_screen().put("celebration", celebration(entry, state.next))
+        else:
+            show_not_won(entry, state.next)
 
     def _check(self, chosen: Command, cell: str | None) -> None:
         from tinytorch_milestones.widgets.listing import show_completion
@@ -149,6 +201,13 @@ class CourseMagics:
         show_completion(tracker.complete_module(name))
 
     # where we are
+
+    def _chosen(self, chosen: Command) -> State:
+        """The state of the course, with the track that was asked for shown from now on."""
+        tracker = self._tracker()
+        if chosen.track is not None:
+            tracker.set_track(chosen.track)
+        return tracker.state()
 
     def _tracker(self) -> Tracker:
         try:

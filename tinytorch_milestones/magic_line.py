@@ -19,8 +19,11 @@ _VALUES = {
     "batch-size": int,
     "learning-rate": float,
     "part": str,
+    "track": str,
 }
-_RUN = ("part", "epochs", "learning-rate", "batch-size", "seed", "quick", "fast")
+# values that are settings of a recipe
+_SETTINGS = ("epochs", "learning-rate", "batch-size", "seed")
+_RUN = ("part", *_SETTINGS, "quick", "fast", "track")
 
 
 class Known(NamedTuple):
@@ -35,9 +38,16 @@ class Known(NamedTuple):
 
 
 COMMANDS = (
-    Known("next", "next", "what to do now"),
-    Known("list", "list", "every milestone and where you stand"),
-    Known("info", "info NAME", "its story, parts and gates", (), 1, "milestone"),
+    Known("start", "start", "welcome: what this is and what to do first", ("track",)),
+    Known("next", "next", "what to do now", ("track",)),
+    Known("list", "list [--track T]", "every milestone and where you stand", ("track",)),
+    Known(
+        "timeline",
+        "timeline [--horizontal] [--track T]",
+        "the milestones on a line of years",
+        ("horizontal", "track"),
+    ),
+    Known("info", "info NAME", "its story, parts and gates", ("track",), 1, "milestone"),
     Known(
         "run",
         "run NAME [--part P] [--epochs N] [--seed N] [--quick]",
@@ -49,13 +59,27 @@ COMMANDS = (
     Known("demo", "demo NAME [--part P]", "watch it with the reference code", _RUN, 2, "milestone"),
     Known(
         "test",
-        "test NAME [--part P]",
-        "run it without drawing",
-        ("part", "epochs", "learning-rate", "batch-size", "seed", "quick"),
+        "test [NAME]",
+        "check all that it needs, without training",
+        ("track",),
+        1,
+        "milestone",
+    ),
+    Known(
+        "diagnose",
+        "diagnose NAME [--part P]",
+        "find the module to blame when it does not pass",
+        ("part", "track"),
         2,
         "milestone",
     ),
-    Known("status", "status [--detailed]", "modules and milestones", ("detailed",)),
+    Known("celebrate", "celebrate [NAME]", "look at what was won", ("track",), 1, "milestone"),
+    Known(
+        "status",
+        "status [--detailed] [--track T]",
+        "modules and milestones",
+        ("detailed", "track"),
+    ),
     Known("check", "check [NN]", "export and check a module as it was saved", (), 1, "module"),
     Known("help", "help", "this list"),
 )
@@ -88,12 +112,18 @@ class Command(msgspec.Struct):
         return None if chosen is None else str(chosen)
 
     @property
+    def track(self) -> str | None:
+        """The track asked for."""
+        chosen = self.options.get("track")
+        return None if chosen is None else str(chosen)
+
+    @property
     def overrides(self) -> dict[str, object]:
         """Settings of the recipe that were replaced."""
         return {
             name.replace("-", "_"): value
             for name, value in self.options.items()
-            if name in _VALUES and name != "part"
+            if name in _SETTINGS
         }
 
 
@@ -154,7 +184,7 @@ def _value(option: str, text: str) -> int | float | str:
 
 
 def _example(option: str) -> str:
-    examples = {"part": "trained", "epochs": "20", "learning-rate": "0.1"}
+    examples = {"part": "trained", "track": "history", "epochs": "20", "learning-rate": "0.1"}
     return f"For example: --{option} {examples.get(option, '1')}"
 
 
@@ -171,6 +201,8 @@ def complete(tracker: Tracker, line: str, symbol: str) -> list[str]:
         return []
     if before[-1] == "--part":
         return _starting(_parts(tracker, words), symbol)
+    if before[-1] == "--track":
+        return _starting([track.id for track in tracker.catalog.tracks], symbol)
     if symbol.startswith("-"):
         return _starting([f"--{option}" for option in known.options], symbol)
     if len(words) == 1 and known.names == "milestone":

@@ -17,7 +17,9 @@ import type { CoursePanel } from './panel/widget';
 import { joinPath } from './paths';
 import type { Preferences } from './preferences';
 import { asProblem } from './problems';
+import type { State } from './state';
 import type { CourseToasts } from './toasts/toasts';
+import { lastWon } from './wins';
 
 /** What the commands act on. */
 export interface ICommandOptions {
@@ -216,8 +218,21 @@ async function doNext(options: ICommandOptions): Promise<void> {
       await openNotebook(options, {});
       return;
     case 'done':
+      await lookBack(options, state);
+      return;
     case undefined:
       app.shell.activateById(options.panel.id);
+  }
+}
+
+/** Nothing is left to do: show what was won last, or where it all began. */
+async function lookBack(options: ICommandOptions, state: State): Promise<void> {
+  const last = lastWon(state);
+  options.app.shell.activateById(options.panel.id);
+  if (last) {
+    options.panel.showMilestone(last.id);
+  } else if (state.next.notebook) {
+    await openNotebook(options, {});
   }
 }
 

@@ -8,6 +8,7 @@ import type { Completion, ICourseApi, MilestoneState, ModuleState, State } from 
 import type { CourseEvent } from './events';
 import { joinPath, workspaceOf } from './paths';
 import { asProblem, Problem } from './problems';
+import { newlyComplete } from './wins';
 
 /** Seconds to wait before asking a silent server again; the last one repeats. */
 export const RETRY_SECONDS = [1, 2, 4, 8, 15, 30];
@@ -16,6 +17,12 @@ export const RETRY_SECONDS = [1, 2, 4, 8, 15, 30];
 export interface ModulePlace {
   readonly workspace: string;
   readonly module: ModuleState;
+}
+
+/** A milestone that was won, together with the course it belongs to. */
+export interface Win {
+  readonly workspace: string;
+  readonly milestone: MilestoneState;
 }
 
 /** When the result of a save was on screen, measured in this page. */
@@ -40,6 +47,11 @@ export class CourseModel {
   /** An event of any course arrived. */
   get heard(): ISignal<this, CourseEvent> {
     return this._heard;
+  }
+
+  /** A milestone became complete while this page was looking. */
+  get won(): ISignal<this, Win> {
+    return this._won;
   }
 
   /** The last state received; kept while the server is silent. */
@@ -243,9 +255,13 @@ export class CourseModel {
     if (this._state && this._state.workspace.path !== state.workspace.path) {
       this._timing = null;
     }
+    const wins = newlyComplete(this.known.get(state.workspace.path), state);
     this._state = state;
     this.known.set(state.workspace.path, state);
     this._changed.emit();
+    for (const milestone of wins) {
+      this._won.emit({ workspace: state.workspace.path, milestone });
+    }
   }
 
   private refuse(ticket: number, problem: Problem): void {
@@ -269,6 +285,7 @@ export class CourseModel {
   private _problem: Problem | null = null;
   private _timing: SaveTiming | null = null;
   private readonly _changed = new Signal<this, void>(this);
+  private readonly _won = new Signal<this, Win>(this);
   private readonly _heard = new Signal<this, CourseEvent>(this);
   private readonly known = new Map<string, State>();
   private readonly saves = new Map<string, number>();

@@ -62,6 +62,14 @@ const running = record({
   epochs: or(number, 0)
 });
 
+const checkpoint = record({
+  id: text,
+  title: text,
+  capability: text,
+  status: oneOf('coming', 'locked', 'ready', 'passed', 'failed'),
+  needs: list(text)
+});
+
 const milestone = record({
   id: text,
   number: text,
@@ -82,6 +90,11 @@ const milestone = record({
   attempts: or(list(attempt), []),
   notebook: or(text, ''),
   badge: or(text, ''),
+  says: or(text, ''),
+  changed: or(text, ''),
+  era: or(text, ''),
+  percent: or(number, 0), // 0..1
+  checkpoints: or(list(checkpoint), []),
   completed: or(text, ''),
   running: or(nullable(running), null)
 });
@@ -111,14 +124,6 @@ const courseModule = record({
   checked_at: or(text, ''),
   seconds: or(nullable(number), null),
   unlocks: or(list(text), [])
-});
-
-const checkpoint = record({
-  id: text,
-  title: text,
-  capability: text,
-  status: oneOf('coming', 'locked', 'ready', 'passed', 'failed'),
-  needs: list(text)
 });
 
 const nextStep = record({

@@ -6,6 +6,7 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 
 import type {
   AttemptState,
+  CheckpointState,
   MilestoneState,
   ModuleState,
   PartState,
@@ -118,6 +119,41 @@ export function runProgress(running: RunningState, trans: TranslationBundle): st
     : trans.__('%1 · %2 left', where, clock(running.seconds_left));
 }
 
+/** "4 of 9 checkpoints · 44 %"; null for a milestone without checkpoints. */
+export function checkpointsLine(
+  milestone: MilestoneState,
+  trans: TranslationBundle
+): string | null {
+  const { checkpoints, percent } = milestone;
+  if (!checkpoints.length) {
+    return null;
+  }
+  const passed = checkpoints.filter(checkpoint => checkpoint.status === 'passed').length;
+  // All of it is said only of all of it.
+  const share = percent >= 1 ? 100 : Math.min(99, Math.round(100 * percent));
+  return trans.__(
+    '%1 of %2 checkpoints · %3 %',
+    String(passed),
+    String(checkpoints.length),
+    String(share)
+  );
+}
+
+export function checkpointStatus(checkpoint: CheckpointState, trans: TranslationBundle): string {
+  switch (checkpoint.status) {
+    case 'passed':
+      return trans.__('passed');
+    case 'failed':
+      return trans.__('failed');
+    case 'ready':
+      return trans.__('not tried');
+    case 'locked':
+      return trans.__('locked');
+    case 'coming':
+      return trans.__('coming');
+  }
+}
+
 /** What stands under a ready station's title, beside its Run. */
 export function readyLine(milestone: MilestoneState, trans: TranslationBundle): string {
   return milestone.parts_complete > 0
@@ -157,7 +193,8 @@ export function stationLabel(milestone: MilestoneState, trans: TranslationBundle
       ? readyLine(milestone, trans)
       : trans.__('locked, needs modules %1', milestone.missing.map(numberOf).join(', ')));
   const status = milestone.status === 'complete' ? trans.__('complete, %1', line) : line;
-  return `${milestone.year}, ${milestone.title}: ${status}`;
+  const far = milestone.status === 'complete' ? null : checkpointsLine(milestone, trans);
+  return `${milestone.year}, ${milestone.title}: ${[status, far].filter(Boolean).join(', ')}`;
 }
 
 export function partStatus(part: PartState, trans: TranslationBundle): string {

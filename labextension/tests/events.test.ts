@@ -3,7 +3,8 @@ import { mock, test } from 'node:test';
 
 import { CourseEvent, EVENT_SCHEMA, parseEvent } from '../src/events';
 import { asProblem, problemOf } from '../src/problems';
-import { allPassed, sentence, shorten } from '../src/toasts/words';
+import { allPassed, sentence, shorten, winSentence } from '../src/toasts/words';
+import { exampleState } from './fixture';
 import { trans } from './trans';
 
 function event(change: Record<string, unknown>): CourseEvent {
@@ -44,7 +45,7 @@ test('a check says its counts, and what failed first', () => {
   assert.ok(!allPassed(failed));
   assert.equal(
     sentence(failed, trans),
-    '6 of 9 tests pass in 02 Activations. expected 1.0, got nan'
+    '6 of 9 tests pass in 02 Activations: expected 1.0, got nan'
   );
 });
 
@@ -67,6 +68,19 @@ test('refusals and unlocks have their sentences, hints have none', () => {
   const unlocked = event({ kind: 'unlocked', milestone: 'cnn', title: 'LeNet, 1998' });
   assert.equal(sentence(unlocked, trans), 'Milestone unlocked: LeNet, 1998');
   assert.equal(sentence(event({ kind: 'state' }), trans), '');
+});
+
+test('a win is said with its words where there are any', () => {
+  const [perceptron, , machines] = exampleState().milestones;
+  assert.ok(perceptron && machines);
+  assert.equal(
+    winSentence(perceptron, trans),
+    "Milestone complete: Rosenblatt's perceptron, 1958"
+  );
+  assert.equal(
+    winSentence(machines, trans),
+    'Milestone complete: Machines can see, 1989. “I taught a computer to recognize handwritten digits!”'
+  );
 });
 
 test('long words are cut at a space and say so', () => {

@@ -5,6 +5,7 @@ import type { CourseEvent } from '../src/events';
 import { CourseModel, RETRY_SECONDS, SaveTiming } from '../src/model';
 import { ApiError, offline, Problem } from '../src/problems';
 import type { Completion, State } from '../src/state';
+import { lastWon } from '../src/wins';
 import { exampleState } from './fixture';
 
 /** A server whose answers the test gives one by one. */
@@ -230,6 +231,44 @@ test('a save is timed until its result is shown', async () => {
   const timing = model.timing as SaveTiming | null;
   assert.equal(timing?.module, '01_tensor');
   assert.ok(timing.seconds >= 0.5);
+});
+
+test('a win is told once, and only if it happened while looking', async () => {
+  const server = new FakeServer();
+  const model = new CourseModel(server);
+  const won: string[] = [];
+  model.won.connect((_, win) => won.push(`${win.workspace}: ${win.milestone.id}`));
+  const complete = (id: string): State => {
+    const state = course('course', 2);
+    return {
+      ...state,
+      milestones: state.milestones.map(milestone =>
+        milestone.id === id ? { ...milestone, status: 'complete' } : milestone
+      )
+    };
+  };
+  void model.refresh();
+  await server.answer(course('course', 1));
+  assert.deepEqual(won, [], 'what was won before the page was opened is no news');
+  void model.refresh();
+  await server.answer(complete('perceptron'));
+  void model.refresh();
+  await server.answer(complete('perceptron'));
+  assert.deepEqual(won, ['course: perceptron']);
+  void model.refresh();
+  await server.answer({ ...course('course', 3), track: 'epics', milestones: [] });
+  void model.refresh();
+  await server.answer(complete('perceptron'));
+  assert.deepEqual(won, ['course: perceptron'], 'nor is what another track shows');
+});
+
+test('what was won last is what was completed last', () => {
+  const state = exampleState();
+  assert.equal(lastWon(state)?.id, 'machines-can-see');
+  const earlier = { ...state.milestones[2], id: 'earlier', completed: '2025-01-01T00:00:00Z' };
+  const milestones = [...state.milestones, earlier as (typeof state.milestones)[number]];
+  assert.equal(lastWon({ ...state, milestones })?.id, 'machines-can-see');
+  assert.equal(lastWon({ ...state, milestones: [] }), undefined);
 });
 
 test('a check that fails to start leaves no module busy', async () => {

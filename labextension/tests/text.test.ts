@@ -67,7 +67,7 @@ test('when it was checked', () => {
 
 test('how far', () => {
   const state = exampleState();
-  assert.equal(text.milestonesDone(state, trans), '0 of 2 milestones');
+  assert.equal(text.milestonesDone(state, trans), '1 of 4 milestones');
   assert.equal(text.modulesDone(state, trans), 'modules 2 of 21');
   assert.equal(text.statusLine(state, trans), 'TinyTorch 2/21 · next: Continue 02 Activations');
   state.next = { ...state.next, kind: 'done' };
@@ -100,6 +100,23 @@ test('every station has words for a screen reader', () => {
   );
   assert.equal(label({ status: 'ready', parts_complete: 0 }), '1998, LeNet: ready to run');
   assert.equal(label({ status: 'coming' }), '1998, LeNet: coming');
+});
+
+test('checkpoints are counted in words', () => {
+  const counted = exampleState().milestones[3];
+  assert.ok(counted);
+  assert.equal(text.checkpointsLine(counted, trans), '2 of 5 checkpoints · 40 %');
+  const almost = { ...counted, percent: 0.999 };
+  assert.equal(text.checkpointsLine(almost, trans), '2 of 5 checkpoints · 99 %');
+  assert.equal(text.checkpointsLine(milestone({}), trans), null);
+  assert.equal(
+    text.stationLabel(counted, trans),
+    '1989, Basic inference: locked, needs modules 02, 03, 04, 2 of 5 checkpoints · 40 %'
+  );
+  assert.deepEqual(
+    counted.checkpoints.map(checkpoint => text.checkpointStatus(checkpoint, trans)),
+    ['passed', 'passed', 'failed', 'not tried', 'locked']
+  );
 });
 
 test('a step stands in for epochs', () => {

@@ -14,7 +14,8 @@ from tinytorch_milestones.cli.output import (
     open_tracker,
     print_json,
 )
-from tinytorch_milestones.cli.views import numbers, show_completion
+from tinytorch_milestones.cli.views import show_completion
+from tinytorch_milestones.milestone_words import numbers
 
 
 @click.group(cls=SuggestingGroup)

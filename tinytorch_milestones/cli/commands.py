@@ -83,6 +83,7 @@ tito = LazyGroup(
         "module": "module:module",
         "checkpoint": "checkpoint:checkpoint",
         "milestone": "milestone:milestone",
+        "data": "data:data",
     },
 )
 click.version_option(__version__, "-V", "--version", message="tito %(version)s")(tito)

@@ -99,6 +99,15 @@ class Screen:
             self.console.no_color = True
 
     @property
+    def draws(self) -> bool:
+        """Whether curves can be drawn here: a terminal that knows more than ASCII."""
+        return (
+            self.terminal
+            and not self.console.is_dumb_terminal
+            and self.console.encoding.lower().startswith("utf")
+        )
+
+    @property
     def width(self) -> int:
         """Columns to write in: the terminal's, but lines of text longer than 100 read badly."""
         return min(self.console.width, _WIDEST)

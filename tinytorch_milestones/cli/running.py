@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import math
 import time
+from collections.abc import Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from tinytorch_milestones.cli.output import Screen, duration
 from tinytorch_milestones.cli.views import gate_mark, show_gates, show_hints
+from tinytorch_milestones.milestone_words import at_work
 
 if TYPE_CHECKING:
     from rich.console import Group
     from rich.live import Live
     from rich.text import Text
 
-    from tinytorch_milestones.catalog.model import Milestone, Part
+    from tinytorch_milestones.catalog.model import Milestone, Module, Part
     from tinytorch_milestones.state import PartReport, VerdictState
-    from tinytorch_milestones.tracker import Run
+    from tinytorch_milestones.tracker import Ghost, Run
     from tinytorch_milestones.training.steps import Step
 
 _FRAME_SECONDS = 0.1
@@ -26,17 +29,11 @@ _LEAST_CHART, _TALLEST_CHART = 4, 14
 _SMALLEST = (40, 14)  # columns and rows below which curves are not worth drawing
 
 
-def observer(screen: Screen) -> PlainView | LiveView:
+def observer(screen: Screen, modules: Sequence[Module]) -> PlainView | LiveView:
     """The view that suits where the output goes."""
     console = screen.console
-    drawable = (
-        screen.terminal
-        and not console.is_dumb_terminal
-        and console.encoding.lower().startswith("utf")
-        and console.width >= _SMALLEST[0]
-        and console.height >= _SMALLEST[1]
-    )
-    return LiveView(screen) if drawable else PlainView(screen)
+    drawable = screen.draws and console.width >= _SMALLEST[0] and console.height >= _SMALLEST[1]
+    return LiveView(screen, modules) if drawable else PlainView(screen, modules)
 
 
 def whose(run: Run) -> str:
@@ -44,10 +41,11 @@ def whose(run: Run) -> str:
     return "your code" if run.implementation == "yours" else "the reference code"
 
 
-def show_result(screen: Screen, report: PartReport) -> None:
-    """How a part ended: gates, what to look at, and the figures of the run."""
+def show_result(screen: Screen, report: PartReport, modules: Sequence[Module]) -> None:
+    """How a part ended: what to look at, the figures of the run, the modules at work in it."""
     if report.error:
-        screen.line(("The run stopped on an error in the code:", "red"))
+        where = " on an error in the code" if report.error_in_code else ""
+        screen.line((f"The run stopped{where}:", "red"))
         for line in report.error.splitlines():
             screen.line(line, indent=2)
         if report.error_module:
@@ -62,8 +60,15 @@ def show_result(screen: Screen, report: PartReport) -> None:
         figures.append(f"{report.samples_per_second:,.0f} samples/s")
     score = f" {report.score_text}" if report.score_text and not report.error else ""
     screen.line((f"{word}: ", style), f"{report.title}{score}, {', '.join(figures)}")
+    if busy := at_work(report.exercised, modules):
+        owner = "Your" if report.implementation == "yours" else "The reference"
+        screen.line((f"{owner} code at work: ", "dim"), busy, indent=2, hang=4)
     if not report.interrupted and not report.error:
         show_hints(screen, report)
+    to_blame = report.error_in_code or not report.error
+    if to_blame and not (report.passed or report.interrupted) and report.implementation == "yours":
+        command = f"tito milestone diagnose {report.milestone} --part {report.part}"
+        screen.line("Find the module to blame: ", (command, "cyan"))
     if report.passed and not report.credited and report.why_not_credited:
         screen.line(("No credit: ", "yellow"), report.why_not_credited)
 
@@ -71,8 +76,9 @@ def show_result(screen: Screen, report: PartReport) -> None:
 class PlainView:
     """A start line, a line for about every tenth of the run, the gates, the result."""
 
-    def __init__(self, screen: Screen) -> None:
+    def __init__(self, screen: Screen, modules: Sequence[Module]) -> None:
         self._screen = screen
+        self._modules = modules
         self._tenth = 0
 
     def __enter__(self) -> Self:
@@ -113,7 +119,7 @@ class PlainView:
     def finished(self, report: PartReport, run: Run) -> None:
         """Print gates and result."""
         show_gates(self._screen, list(report.verdicts))
-        show_result(self._screen, report)
+        show_result(self._screen, report, self._modules)
         self._screen.blank()
         self._flush()
 
@@ -128,8 +134,9 @@ class LiveView:
     about two seconds, so that there is something to watch; training time is counted without that.
     """
 
-    def __init__(self, screen: Screen) -> None:
+    def __init__(self, screen: Screen, modules: Sequence[Module]) -> None:
         self._screen = screen
+        self._modules = modules
         self._live: Live | None = None
 
     def __enter__(self) -> Self:
@@ -156,10 +163,10 @@ class LiveView:
 
         self._milestone, self._part = milestone, part
         self._loss, self._accuracy = Curve(), Curve()
-        ghost = run.ghosts.get("last run") or run.ghosts.get("reference") or []
-        last = max(1, len(ghost) - 1)
-        self._behind = "dim: last run" if run.ghosts.get("last run") else "dim: reference"
-        self._ghost = [(index / last, value) for index, value in enumerate(ghost)]
+        # one curve behind is enough here: what the person did last, else how it may look
+        name = next((name for name in ("last run", "reference") if name in run.ghosts), "")
+        self._behind = f"dim: {name}"
+        self._ghost = run.ghosts.get(name)
         self._began = time.monotonic()
         self._next = 0.0
         self._screen.line((f"{milestone.year}  {milestone.title}", "bold"))
@@ -192,7 +199,7 @@ class LiveView:
         """Leave the last picture standing and say how it ended."""
         self._draw(run, report.verdicts, final=True)
         self._stop()
-        show_result(self._screen, report)
+        show_result(self._screen, report, self._modules)
         self._screen.blank()
 
     def _draw(self, run: Run, verdicts: list[VerdictState], *, final: bool = False) -> None:
@@ -213,7 +220,8 @@ class LiveView:
         # one row stays free for the cursor, or the terminal scrolls at every frame
         room = self._screen.console.height - len(lines) - 3
         chips = _chips(verdicts, width, max(1, min(room - _LEAST_CHART, room // 2)))
-        lines += self._charts(width, max(_LEAST_CHART, min(room - len(chips), _TALLEST_CHART)))
+        height = max(_LEAST_CHART, min(room - len(chips), _TALLEST_CHART))
+        lines += self._charts(run.latest.steps if run.latest else 0, width, height)
         lines += [Text(), *chips]
         return Group(*lines) if final else Group(*lines, Text("Ctrl-C stops the run", "dim"))
 
@@ -242,15 +250,15 @@ class LiveView:
             figures.append(f"{memory / 1e6:,.0f} MB")
         return Text(where), Text(", ".join(figures), "dim")
 
-    def _charts(self, width: int, height: int) -> list[Text]:
+    def _charts(self, steps: int, width: int, height: int) -> list[Text]:
         from rich.text import Text
 
         from tinytorch_milestones.cli.plot import Level, chart
 
         losses = self._loss.points()
-        everything = [value for _, value in [*losses, *self._ghost]]
-        top = max(everything, default=1.0) or 1.0
-        known = [(self._ghost, "dim"), (losses, "bright_blue")]
+        before, right_before = _behind(self._ghost, steps)
+        top = max((value for _, value in [*losses, *before]), default=1.0) or 1.0
+        known = [(before, "dim"), (losses, "bright_blue")]
         levels = [
             Level(gate.required, f"{100 * gate.required:.0f} % asked", "yellow")
             for gate in self._part.gates
@@ -267,7 +275,7 @@ class LiveView:
         half = (width - 2) // 2
         left = chart(known, width=half, height=rows, low=0.0, high=top)
         right = chart(
-            [(accuracies, "green")],
+            [(right_before, "dim"), (accuracies, "green")],
             width=half,
             height=rows,
             low=0.0,
@@ -294,6 +302,22 @@ class LiveView:
             text.append(f"   {self._behind}", "dim")
         text.append(" " * max(0, width - text.cell_len))
         return text
+
+
+def _behind(
+    ghost: Ghost | None, steps: int
+) -> tuple[list[tuple[float, float]], list[tuple[float, float]]]:
+    """Loss and accuracy of an earlier run, placed along a run of so many steps."""
+    if ghost is None:
+        return [], []
+    planned = max(1, steps or ghost.steps)
+    last = max(1, len(ghost.losses) - 1)
+    losses = [(i / last * ghost.steps / planned, loss) for i, loss in enumerate(ghost.losses)]
+    right = [(step / planned, value) for step, value in ghost.accuracies]
+    return (
+        [(at, loss) for at, loss in losses if at <= 1 and math.isfinite(loss)],
+        [point for point in right if point[0] <= 1],
+    )
 
 
 def _ends(left: Text, right: Text, width: int) -> Text:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tinytorch_milestones.cli.output import MARKS, Cell, Screen, count, duration
+from tinytorch_milestones.milestone_words import checkpoints_text, numbers
 
 if TYPE_CHECKING:
     from tinytorch_milestones.state import (
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
         State,
     )
 
-_STYLES = {"complete": "green", "ready": "bold cyan", "recheck": "yellow", "locked": "dim"}
+STYLES = {"complete": "green", "ready": "bold cyan", "recheck": "yellow", "locked": "dim"}
 _WAITING_SHOWN = 6
 
 
@@ -55,7 +56,7 @@ def show_rail(screen: Screen, state: State, *, heading: bool = True) -> None:
 
 
 def _station(milestone: MilestoneState) -> list[Cell]:
-    word, style = milestone.status, _STYLES.get(milestone.status, "")
+    word, style = milestone.status, STYLES.get(milestone.status, "")
     return [
         str(milestone.year),
         MARKS[milestone.status],
@@ -77,34 +78,12 @@ def detail(milestone: MilestoneState) -> str:
     if milestone.status == "complete":
         words = [milestone.score_text, duration(milestone.seconds)]
         return ", ".join(word for word in words if word)
-    if milestone.status == "locked" and milestone.missing:
-        needs = f"needs {numbers(milestone.missing)}"
-        return (
-            f"{milestone.parts_complete} of {parts} parts, {needs}" if _begun(milestone) else needs
-        )
-    return f"{milestone.parts_complete} of {parts} parts" if _begun(milestone) else ""
-
-
-def _begun(milestone: MilestoneState) -> bool:
-    return milestone.parts_complete > 0
-
-
-def numbers(modules: list[str]) -> str:
-    """Module ids as numbers, runs of three or more shortened: `01-03, 06`."""
-    values = sorted({int(module[:2]) for module in modules})
-    groups: list[list[int]] = []
-    for value in values:
-        if groups and groups[-1][-1] == value - 1:
-            groups[-1].append(value)
-        else:
-            groups.append([value])
-    words: list[str] = []
-    for group in groups:
-        if len(group) > 2:
-            words.append(f"{group[0]:02d}-{group[-1]:02d}")
-        else:
-            words += [f"{value:02d}" for value in group]
-    return ", ".join(words)
+    far = checkpoints_text(milestone)
+    if not far and milestone.parts_complete > 0:
+        far = f"{milestone.parts_complete} of {parts} parts"
+    locked = milestone.status == "locked" and milestone.missing
+    needs = f"needs {numbers(milestone.missing)}" if locked else ""
+    return ", ".join(word for word in (far, needs) if word)
 
 
 def show_modules(screen: Screen, state: State) -> None:
@@ -127,7 +106,7 @@ def module_row(module: ModuleState) -> list[Cell]:
         module.number,
         MARKS[module.status],
         module.title,
-        (module_words(module), _STYLES.get(module.status, "")),
+        (module_words(module), STYLES.get(module.status, "")),
     ]
 
 
@@ -181,15 +160,29 @@ def show_parts(screen: Screen, state: State, *, attempts: bool = False) -> None:
 def show_milestone(screen: Screen, milestone: MilestoneState) -> None:
     """One station with its parts and gates."""
     screen.table([_station(milestone)], indent=0)
+    if milestone.era:
+        screen.line((milestone.era, "dim"), indent=6)
+    show_checkpoints(screen, milestone, indent=6)
     for part in milestone.parts:
         words: str = part.status
         if part.status == "locked" and part.missing:
             words += f", needs {numbers(part.missing)}"
         if part.status == "complete" and part.best_score is not None:
             words += f", {100 * part.best_score:.1f} %"
-        style = _STYLES.get(part.status, "")
+        style = STYLES.get(part.status, "")
         screen.line(MARKS[part.status], f" {part.title} ({part.id})  ", (words, style), indent=6)
         show_gates(screen, part.gates, indent=8)
+
+
+def show_checkpoints(screen: Screen, milestone: MilestoneState, *, indent: int = 2) -> None:
+    """The checkpoints a milestone counts, a line each."""
+    if not milestone.checkpoints:
+        return
+    rows: list[list[Cell]] = [
+        [MARKS[c.status], c.id, c.title, (c.status, STYLES.get(c.status, ""))]
+        for c in milestone.checkpoints
+    ]
+    screen.table(rows, indent=indent)
 
 
 def show_gates(screen: Screen, gates: list[GateState], *, indent: int = 2) -> None:

@@ -4,6 +4,8 @@ import { CommandIDs } from '../ids';
 import type { MilestoneState, PartState } from '../state';
 import { partStatus } from '../text';
 import { Attempts } from './attempts';
+import { Celebration } from './celebration';
+import { Checkpoints } from './checkpoints';
 import { usePanel } from './context';
 import { Gates } from './gates';
 
@@ -33,12 +35,14 @@ export function Details({ milestone }: { milestone: MilestoneState }): React.Rea
       role="region"
       aria-label={milestone.title}
     >
+      <Celebration milestone={milestone} />
       {milestone.headline && <p className="jp-TinyTorch-strong">{milestone.headline}</p>}
-      {milestone.people && <p className="jp-TinyTorch-quiet">{milestone.people}</p>}
-      {milestone.story && <p>{milestone.story}</p>}
-      {milestone.badge && milestone.status === 'complete' && (
-        <p className="jp-TinyTorch-badge">{milestone.badge}</p>
+      {(milestone.era || milestone.people) && (
+        <p className="jp-TinyTorch-quiet">
+          {[milestone.era, milestone.people].filter(Boolean).join(' · ')}
+        </p>
       )}
+      {milestone.story && <p>{milestone.story}</p>}
       <div className="jp-TinyTorch-buttons">
         {runnable && milestone.notebook && (
           <button
@@ -78,6 +82,7 @@ export function Details({ milestone }: { milestone: MilestoneState }): React.Rea
           </button>
         )}
       </div>
+      <Checkpoints milestone={milestone} />
       {milestone.parts.length > 0 && (
         <ul className="jp-TinyTorch-parts">
           {milestone.parts.map(part => (

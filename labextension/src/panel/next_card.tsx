@@ -29,11 +29,11 @@ export function NextCard({ state }: { state: State }): React.ReactElement {
           label={trans.__('Tests passed in %1', module.title)}
         />
       )}
-      {next.button && next.kind !== 'done' && (
+      {next.button && (
         <div className="jp-TinyTorch-buttons">
           <button
             type="button"
-            className="jp-TinyTorch-primary"
+            className={next.kind === 'done' ? 'jp-TinyTorch-secondary' : 'jp-TinyTorch-primary'}
             data-stop="next"
             title={next.command ? trans.__('In a terminal: %1', next.command) : undefined}
             onClick={() => {

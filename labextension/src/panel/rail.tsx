@@ -2,7 +2,7 @@ import React from 'react';
 
 import { CommandIDs } from '../ids';
 import type { MilestoneState, State } from '../state';
-import { readyLine, stationLabel, stationLine } from '../text';
+import { checkpointsLine, readyLine, stationLabel, stationLine } from '../text';
 import { usePanel } from './context';
 import { Details } from './details';
 import { StationGlyph } from './glyphs';
@@ -16,6 +16,7 @@ function Station(props: { milestone: MilestoneState; isNext: boolean }): React.R
   const { milestone } = props;
   const open = opened.has(milestone.id);
   const line = stationLine(milestone, trans);
+  const far = checkpointsLine(milestone, trans);
   return (
     <li
       className="jp-TinyTorch-station"
@@ -47,6 +48,16 @@ function Station(props: { milestone: MilestoneState; isNext: boolean }): React.R
             max={milestone.running.steps}
             label={trans.__('Progress of %1', milestone.title)}
           />
+        )}
+        {far && milestone.status !== 'complete' && milestone.status !== 'coming' && (
+          <div className="jp-TinyTorch-far">
+            <span className="jp-TinyTorch-quiet">{far}</span>
+            <Meter
+              value={Math.round(100 * milestone.percent)}
+              max={100}
+              label={trans.__('Checkpoints of %1', milestone.title)}
+            />
+          </div>
         )}
         {milestone.status === 'locked' && milestone.missing.length > 0 && (
           <span className="jp-TinyTorch-quiet jp-TinyTorch-below">

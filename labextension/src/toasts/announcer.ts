@@ -5,7 +5,7 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 
 import type { CourseModel } from '../model';
-import { sentence } from './words';
+import { sentence, winSentence } from './words';
 
 export class Announcer {
   constructor(model: CourseModel, trans: TranslationBundle) {
@@ -16,6 +16,9 @@ export class Announcer {
     document.body.append(this.node);
     model.heard.connect((_, event) => {
       this.say(sentence(event, trans));
+    }, this);
+    model.won.connect((_, win) => {
+      this.say(winSentence(win.milestone, trans));
     }, this);
     let offline = false;
     model.changed.connect(() => {

@@ -9,11 +9,11 @@ import type { CommandRegistry } from '@lumino/commands';
 import type { Completion } from '../api';
 import type { CourseEvent } from '../events';
 import { CommandIDs } from '../ids';
-import type { CourseModel } from '../model';
+import type { CourseModel, Win } from '../model';
 import { joinPath } from '../paths';
 import type { Preferences } from '../preferences';
 import type { Problem } from '../problems';
-import { allPassed, eventOf, sentence, shorten } from './words';
+import { allPassed, eventOf, sentence, shorten, winSentence } from './words';
 
 /** How long a toast that asks for nothing stays, in milliseconds. */
 const QUIET = 4000;
@@ -24,6 +24,9 @@ export class CourseToasts {
   constructor(private readonly options: CourseToasts.IOptions) {
     options.model.heard.connect((_, event) => {
       this.onEvent(event);
+    }, this);
+    options.model.won.connect((_, win) => {
+      this.onWin(win);
     }, this);
   }
 
@@ -79,11 +82,33 @@ export class CourseToasts {
     });
   }
 
+  private onWin({ workspace, milestone }: Win): void {
+    const { preferences, trans } = this.options;
+    this.dismiss(unlockCause(workspace, milestone.id));
+    if (preferences.toasts === 'none') {
+      return;
+    }
+    this.show(`won/${workspace}/${milestone.id}`, winSentence(milestone, trans), 'success', {
+      autoClose: false,
+      actions: [
+        {
+          label: trans.__('Celebrate'),
+          caption: captioned(trans.__('show what was won')),
+          displayType: 'accent',
+          callback: () => {
+            this.execute(CommandIDs.showMilestone, { milestone: milestone.id });
+          }
+        }
+      ]
+    });
+  }
+
   private runAction(event: CourseEvent): Notification.IAction {
     const { model, trans } = this.options;
     const notebook = model.milestone(event.milestone)?.notebook ?? '';
     return {
       label: trans.__('Run it'),
+      caption: captioned(trans.__('open its notebook and run it')),
       displayType: 'accent',
       callback: () => {
         this.execute(CommandIDs.runMilestone, {
@@ -104,6 +129,7 @@ export class CourseToasts {
     return [
       {
         label: this.options.trans.__('Show'),
+        caption: captioned(this.options.trans.__('open the notebook at this cell')),
         displayType: 'accent',
         callback: () => {
           this.execute(CommandIDs.openNotebook, { path, cell: event.cell });
@@ -161,6 +187,11 @@ export namespace CourseToasts {
     readonly commands: CommandRegistry;
     readonly trans: TranslationBundle;
   }
+}
+
+/** A button's tooltip; the style sheet knows our buttons by how it begins. */
+function captioned(words: string): string {
+  return `TinyTorch: ${words}`;
 }
 
 function unlockCause(workspace: string, milestone: string): string {

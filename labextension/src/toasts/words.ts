@@ -5,7 +5,7 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 
 import type { CourseEvent } from '../events';
-import type { Completion, TestState } from '../state';
+import type { Completion, MilestoneState, TestState } from '../state';
 
 /** Lab cuts a toast's text at 140 characters; we cut at a word and say that something is missing. */
 const LONGEST = 138;
@@ -41,7 +41,7 @@ export function sentence(event: CourseEvent, trans: TranslationBundle): string {
       const line = allPassed(event)
         ? trans.__('%1 of %2 tests passed in %3', ...counts)
         : trans.__('%1 of %2 tests pass in %3', ...counts);
-      return event.message && !allPassed(event) ? `${line}. ${event.message}` : line;
+      return event.message && !allPassed(event) ? `${line}: ${event.message}` : line;
     }
     case 'refused': {
       const line = trans.__('%1 was not exported', title);
@@ -54,6 +54,12 @@ export function sentence(event: CourseEvent, trans: TranslationBundle): string {
     case 'milestone':
       return '';
   }
+}
+
+/** What is said when a milestone was won. */
+export function winSentence(milestone: MilestoneState, trans: TranslationBundle): string {
+  const line = trans.__('Milestone complete: %1, %2', milestone.title, String(milestone.year));
+  return milestone.says ? `${line}. “${milestone.says}”` : line;
 }
 
 /** The event that a completion amounts to, for when the event itself did not arrive. */
