@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+import secrets
+import sys
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
+import psutil
 import pytest
 
+from tinytorch_milestones import sandbox
 from tinytorch_milestones.tracker import Tracker
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -34,3 +41,73 @@ def make_course(tmp_path: Path) -> Callable[..., Tracker]:
 def course(make_course: Callable[..., Tracker]) -> Tracker:
     """A fresh course with nothing solved."""
     return make_course()
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder with the original data sets that `TINYTORCH_DATA` names."""
+    named = os.environ.get("TINYTORCH_DATA")
+    if not named or not (Path(named) / "mnist").is_dir():
+        pytest.skip("needs the original MNIST: set TINYTORCH_DATA to the folder that holds it")
+    return Path(named)
+
+
+@pytest.fixture
+def shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Path], Any]]:
+    """Makes an IPython shell that was started in a folder and has the extension loaded."""
+    from IPython.core.interactiveshell import InteractiveShell
+    from traitlets.config import Config
+
+    from tinytorch_milestones import checks
+
+    # the extension puts the course first on the import path
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
+    config = Config()
+    config.HistoryManager.enabled = False
+    config.InteractiveShell.colors = "nocolor"
+
+    def make(folder: Path) -> InteractiveShell:
+        monkeypatch.chdir(folder)
+        made = InteractiveShell.instance(config=config)
+        made.run_line_magic("load_ext", "tinytorch_milestones")
+        return made
+
+    checks.forget()
+    yield make
+    InteractiveShell.clear_instance()
+    checks.forget()
+
+
+# after this many seconds a test that waits for a process is helped out, and fails
+PATIENCE = 60.0
+
+
+def _end_marked(value: str) -> list[int]:
+    """End every process whose environment carries `value`; their ids."""
+    ended = []
+    for process in psutil.process_iter():
+        try:
+            if process.pid != os.getpid() and process.environ().get("TINYTORCH_TEST") == value:
+                process.kill()
+                ended.append(process.pid)
+        except (psutil.Error, OSError):
+            pass
+    return ended
+
+
+@pytest.fixture
+def nothing_survives(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A sandbox that leaves processes alone fails the test: no hanging, and none left behind."""
+    value = secrets.token_hex(8)
+    monkeypatch.setenv("TINYTORCH_TEST", value)
+    ended: list[int] = []
+    timer = threading.Timer(PATIENCE, lambda: ended.extend(_end_marked(value)))
+    timer.daemon = True
+    timer.start()
+    yield
+    timer.cancel()
+    sandbox.cool()
+    left = _end_marked(value)
+    assert not ended, f"processes {ended} went on until the test ended them"
+    assert not left, f"processes {left} are still there"

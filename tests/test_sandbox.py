@@ -6,7 +6,6 @@ import os
 import subprocess
 import sys
 import textwrap
-from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -21,10 +20,7 @@ posix = pytest.mark.skipif(os.name != "posix", reason="needs processes as POSIX 
 linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs Linux")
 
 
-@pytest.fixture(autouse=True)
-def no_spares_left() -> Iterator[None]:
-    yield
-    sandbox.cool()
+pytestmark = pytest.mark.usefixtures("nothing_survives")
 
 
 def start(job: str, **limits: object) -> Child:
@@ -117,9 +113,12 @@ def test_memory_is_limited(tmp_path: Path) -> None:
 def test_daemons_do_not_outlive_the_run(tmp_path: Path, name: str) -> None:
     file = tmp_path / "pid"
     _, ending = run(name, str(file), tmp_path)
-    pid = int(file.read_text())
+    daemon = psutil.Process(pid) if psutil.pid_exists(pid := int(file.read_text())) else None
+    alive = daemon is not None and daemon.status() != psutil.STATUS_ZOMBIE
+    if daemon is not None and alive:
+        daemon.kill()
+    assert not alive
     assert ending.orphans >= 1
-    assert not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
 
 
 @posix
@@ -226,7 +225,7 @@ def test_closing_the_generator_ends_the_child(tmp_path: Path) -> None:
     child = start("never_ends")
     messages = child.run(None, tmp_path)
     assert next(messages) == "started"
-    messages.close()  # type: ignore[attr-defined]
+    messages.close()
     assert child.ending.reason == "killed"
     assert not psutil.pid_exists(child.pid)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from tinytorch_milestones.catalog.tasks import (
     source_of,
     write_notebook,
 )
-from tinytorch_milestones.errors import Locked, UnknownName, WorkspaceError
+from tinytorch_milestones.errors import Locked, Stopped, UnknownName, WorkspaceError
 from tinytorch_milestones.sandbox import Limits
 from tinytorch_milestones.tracker import Tracker
 
@@ -55,6 +56,22 @@ def state_files(tracker: Tracker) -> dict[str, bytes]:
     root = tracker.workspace.root
     kept = [*(root / "tinytorch").rglob("*.py"), *(root / ".tito" / "receipts").glob("*")]
     return {str(path): path.read_bytes() for path in kept}
+
+
+def test_closing_ends_a_check_and_records_nothing(
+    make_course: Callable[..., Tracker],
+) -> None:
+    course = make_course(solve="01")
+    export = course.workspace.export(course.module("01"))
+    course.complete_module("01")
+    records, receipts = course.progress.checks(), course.progress.receipts()
+    export.write_text("while True:\n    pass\n")
+    threading.Timer(1.0, course.close).start()
+    with pytest.raises(Stopped, match="nothing was recorded"):
+        course.test_module("01")
+    assert (course.progress.checks(), course.progress.receipts()) == (records, receipts)
+    with pytest.raises(Stopped, match="closed"):
+        course.complete_module("01")
 
 
 def test_from_nothing_to_a_milestone(solved: Tracker) -> None:
@@ -104,7 +121,10 @@ def test_an_export_in_a_plain_terminal_counts(solved: Tracker) -> None:
     )
     assert exported.returncode == 0, exported.stderr
     reports = solved.reconcile()
-    assert [report.complete for report in reports] == [True] * 4
+    # what is not solved was exported too, and is told from what is
+    assert {r.module[:2]: r.complete for r in reports} == {
+        m.number: m.number in MODULES for m in solved.catalog.modules if not m.coming
+    }
     assert not any(report.changed for report in reports)
     assert solved.stale() == []
 
@@ -147,7 +167,7 @@ def redirect(target: str) -> Callable[[dict[str, Any]], None]:
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (break_syntax, "01_tensor"),
+        (break_syntax, "syntax error"),
         (drop_exports, "export"),
         (redirect("/etc/evil"), "/etc/evil"),
         (redirect("..evil"), "..evil"),
@@ -185,6 +205,7 @@ HOSTILE = {
 }
 
 
+@pytest.mark.usefixtures("nothing_survives")
 @pytest.mark.parametrize("kind", HOSTILE)
 def test_hostile_modules_end_with_a_clear_message(
     solved: Tracker, monkeypatch: pytest.MonkeyPatch, kind: str
@@ -226,9 +247,9 @@ def test_the_original_test_judges(solved: Tracker, what: str) -> None:
 
 
 def test_unknown_and_coming_names(solved: Tracker) -> None:
-    with pytest.raises(UnknownName, match="perceptron"):
+    with pytest.raises(UnknownName, match="Did you mean 'perceptron'"):
         solved.run_milestone("perceptorn")
-    with pytest.raises(UnknownName, match="01_tensor"):
+    with pytest.raises(UnknownName, match="Did you mean '01_tensor'"):
         solved.complete_module("01_tensro")
     with pytest.raises(WorkspaceError, match="not written yet"):
         solved.complete_module("09")
@@ -260,6 +281,18 @@ def test_a_demo_is_never_locked_and_never_credited(course: Tracker) -> None:
     assert all(part.passed and not part.credited for part in report.parts)
     assert course.progress.receipts() == []
     assert course.progress.attempts() == []
+
+
+def test_a_demo_earns_nothing_even_when_everything_is_complete(solved: Tracker) -> None:
+    for number in MODULES:
+        solved.complete_module(number)
+    before = solved.progress.receipts()
+    report = solved.run_milestone("perceptron", demo=True)
+    assert all(part.passed and not part.credited for part in report.parts)
+    assert all("reference" in part.why_not_credited for part in report.parts)
+    assert not report.complete
+    assert solved.progress.receipts() == before
+    assert solved.progress.attempts() == []
 
 
 def test_skip_checks_runs_what_is_locked_without_credit(solved: Tracker) -> None:

@@ -19,7 +19,7 @@ from tinytorch_milestones.catalog.tasks import (
 )
 from tinytorch_milestones.errors import FolderNotEmpty, NoWorkspace, WorkspaceError
 from tinytorch_milestones.tracker import Tracker
-from tinytorch_milestones.workspace import find, master_notebook, shipped_root
+from tinytorch_milestones.workspace import Workspace, find, home, master_notebook, shipped_root
 
 WRITTEN = [module for module in load().modules if not module.coming]
 
@@ -79,6 +79,87 @@ def test_a_folder_with_anything_in_it_is_left_alone(tmp_path: Path) -> None:
     assert [p.name for p in tmp_path.iterdir()] == ["thesis.txt"]
 
 
+def test_a_file_is_not_made_into_a_course(tmp_path: Path) -> None:
+    (tmp_path / "thesis.txt").write_text("mine")
+    with pytest.raises(FolderNotEmpty):
+        Tracker.create(tmp_path / "thesis.txt")
+    with pytest.raises(WorkspaceError, match="No course could be made") as caught:
+        Tracker.create(tmp_path / "thesis.txt" / "course")
+    assert not isinstance(caught.value, FolderNotEmpty)
+    assert (tmp_path / "thesis.txt").read_text() == "mine"
+
+
+def test_what_was_not_finished_is_no_course(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("tinytorch_milestones.workspace._copy_clean", fail)
+    with pytest.raises(WorkspaceError, match="No space left"):
+        Tracker.create(tmp_path / "half")
+    with pytest.raises(NoWorkspace):
+        find(tmp_path / "half")
+
+
+def test_every_course_is_another_one(make_course: Callable[..., Tracker]) -> None:
+    first, second = make_course(name="a").workspace, make_course(name="b").workspace
+    assert first.id
+    assert first.id != second.id
+
+
+def test_what_is_generated_is_kept_out_of_git(course: Tracker) -> None:
+    ignored = (course.workspace.root / ".gitignore").read_text().splitlines()
+    assert {"__pycache__/", ".ipynb_checkpoints/", ".tito/lock*", ".tmp-*"} <= set(ignored)
+
+
+def test_every_package_of_the_curriculum_is_there(course: Tracker) -> None:
+    for module in load().modules:
+        assert (course.workspace.export(module).parent / "__init__.py").is_file()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"[tool.black]\nline-length = 100\n",
+        b"# about [tool.tinytorch]\n",
+        b"# about [tool.tinytorch]\n[tool]\ntinytorch = 3\n",
+        b"\xff[tool.tinytorch]\n",
+    ],
+)
+def test_a_pyproject_of_something_else_is_passed_by(course: Tracker, content: bytes) -> None:
+    inner = course.workspace.root / "inner"
+    inner.mkdir()
+    (inner / "pyproject.toml").write_bytes(content)
+    assert find(inner).root == course.workspace.root
+
+
+def test_a_course_that_lost_its_table_says_so(course: Tracker) -> None:
+    (course.workspace.root / "pyproject.toml").write_text("")
+    with pytest.raises(WorkspaceError, match=r"no \[tool.tinytorch\] table any more"):
+        course.state()
+
+
+def test_a_course_reached_through_a_link_is_the_same_course(
+    course: Tracker, tmp_path: Path
+) -> None:
+    link = tmp_path / "link"
+    link.symlink_to(course.workspace.root, target_is_directory=True)
+    assert find(link).root == course.workspace.root
+    assert Workspace(link).root == course.workspace.root
+    assert Tracker.open(link).trusted
+
+
+def test_what_belongs_to_a_person_lies_where_they_say(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TINYTORCH_HOME", str(tmp_path / "mine"))
+    assert home() == tmp_path / "mine"
+    monkeypatch.delenv("TINYTORCH_HOME")
+    monkeypatch.setattr(Path, "home", lambda: tmp_path)
+    assert home() == tmp_path / ".tinytorch"
+
+
 def test_names_are_written_as_toml(make_course: Callable[..., Tracker], tmp_path: Path) -> None:
     name = 'Ada "the\\ countess"\nof [Lovelace]'
     tracker = Tracker.create(tmp_path / "quoted", name=name)
@@ -92,15 +173,20 @@ def test_a_broken_pyproject_is_named(course: Tracker) -> None:
         find(course.workspace.root)
 
 
-def test_a_moved_course_works_and_must_be_trusted_again(course: Tracker) -> None:
+def test_a_moved_course_works_and_must_be_trusted_again(
+    make_course: Callable[..., Tracker],
+) -> None:
+    course = make_course(solve="00")
     assert course.trusted
     moved = course.workspace.root.rename(course.workspace.root.with_name("moved"))
     tracker = Tracker.open(moved)
     assert not tracker.trusted
+    assert tracker.stale() == ["00_setup"]
     assert tracker.reconcile() == []
     assert tracker.next_step().kind == "trust"
     tracker.trust()
     assert tracker.next_step().kind == "module"
+    assert [report.module for report in tracker.reconcile()] == ["00_setup"]
 
 
 def test_a_course_from_elsewhere_is_not_trusted_whatever_it_says(

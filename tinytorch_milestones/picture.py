@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from typing import Literal
 
 from tinytorch_milestones.catalog import Checkpoint, Milestone, Module, Part, Track
 from tinytorch_milestones.records import Attempt
@@ -217,6 +216,13 @@ def _milestone(standing: Standing, milestone: Milestone) -> MilestoneState:
         ],
         notebook=f"notebooks/{milestone.notebook}" if milestone.notebook else "",
         badge=milestone.badge,
+        says=milestone.says,
+        era=milestone.era,
+        percent=standing.share(milestone),
+        checkpoints=[
+            _checkpoint(standing, catalog.checkpoint(name)) for name in milestone.checkpoints
+        ],
+        changed=milestone.changed,
         completed=receipt.created if receipt else "",
         running=_running(running) if running else None,
     )
@@ -261,20 +267,11 @@ def _part(standing: Standing, milestone: Milestone, part: Part) -> PartState:
 
 
 def _checkpoint(standing: Standing, checkpoint: Checkpoint) -> CheckpointState:
-    ids = f"checkpoint-{checkpoint.id}."
-    tests = [t for r in standing.checks.values() for t in r.tests if t.id.startswith(ids)]
-    status: Literal["coming", "locked", "ready", "passed", "failed"]
-    if checkpoint.coming:
-        status = "coming"
-    elif tests:
-        status = "passed" if all(t.passed for t in tests) else "failed"
-    else:
-        status = "locked" if standing.missing(checkpoint.needs) else "ready"
     return CheckpointState(
         id=checkpoint.id,
         title=checkpoint.title,
         capability=checkpoint.capability,
-        status=status,
+        status=standing.checkpoint_status(checkpoint),
         needs=[standing.catalog.module(n).id for n in checkpoint.needs],
     )
 

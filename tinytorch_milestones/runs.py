@@ -56,7 +56,13 @@ def run_milestone(
         report.parts.append(done.go(observer or _Silent()))
         if not report.parts[-1].passed:
             break
-    _conclude(workspace, catalog, progress, milestone, report)
+    earned = any(part.credited for part in report.parts)
+    report.newly_complete = earned and conclude(workspace, catalog, progress, milestone)
+    report.complete = (
+        Standing(catalog, workspace, progress).milestone_receipt(milestone) is not None
+    )
+    if report.complete:
+        report.changed_history, report.badge = milestone.changed, milestone.badge
     return report
 
 
@@ -87,32 +93,28 @@ def _coming(what: str) -> TinyTorchError:
     return TinyTorchError(f"{what} is not here yet.", "It comes with an update of this course.")
 
 
-def _conclude(
-    workspace: Workspace,
-    catalog: Catalog,
-    progress: Progress,
-    milestone: Milestone,
-    report: RunReport,
-) -> None:
+def conclude(
+    workspace: Workspace, catalog: Catalog, progress: Progress, milestone: Milestone
+) -> bool:
+    """Write a milestone's receipt when everything it asks for is there. True when it is new."""
     standing = Standing(catalog, workspace, progress)
-    report.complete = standing.milestone_receipt(milestone) is not None
-    earned = any(part.credited for part in report.parts)
-    if earned and not report.complete and standing.all_parts_complete(milestone):
-        receipts = [r for r in standing.receipts if r.what.startswith(f"{milestone.id}/")]
-        report.newly_complete = progress.add_receipt(
-            Receipt(
-                kind="milestone",
-                what=milestone.id,
-                created=now(),
-                hashes={r.what: r.key for r in receipts},
-                evidence={"parts": [r.what for r in receipts]},
-                student=workspace.student,
-                product=__version__,
-            )
+    if standing.milestone_receipt(milestone) is not None or not standing.earned(milestone):
+        return False
+    receipts = [r for r in standing.receipts if r.what.startswith(f"{milestone.id}/")]
+    return progress.add_receipt(
+        Receipt(
+            kind="milestone",
+            what=milestone.id,
+            created=now(),
+            hashes={r.what: r.key for r in receipts},
+            evidence={
+                "parts": [r.what for r in receipts],
+                "checkpoints": list(milestone.checkpoints),
+            },
+            student=workspace.student,
+            product=__version__,
         )
-        report.complete = True
-    if report.complete:
-        report.changed_history, report.badge = milestone.changed, milestone.badge
+    )
 
 
-__all__ = ["Observer", "Request", "Run", "run_milestone"]
+__all__ = ["Observer", "Request", "Run", "conclude", "run_milestone"]

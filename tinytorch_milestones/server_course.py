@@ -78,8 +78,9 @@ class Course:
         self._prepare()
 
     async def close(self) -> None:
-        """Stop following. A check under way is left to whoever owns its thread."""
+        """Stop following, and end a check that is under way."""
         self._closed = True
+        self.tracker.close()
         if self._later is not None:
             self._later.cancel()
         tasks = [task for task in (self._worker, self._teller, *self._side) if task is not None]

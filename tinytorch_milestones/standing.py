@@ -10,12 +10,17 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from tinytorch_milestones.catalog import Catalog, Milestone, Module, Part, Track
+from tinytorch_milestones.catalog import Catalog, Checkpoint, Milestone, Module, Part, Track
 from tinytorch_milestones.catalog.tasks import hash_code, read_notebook, read_tasks, untouched_hash
 from tinytorch_milestones.errors import WorkspaceError
 from tinytorch_milestones.progress import Progress
 from tinytorch_milestones.records import Attempt, CheckRecord, Receipt
-from tinytorch_milestones.state import MilestoneStatus, ModuleStatus, PartStatus
+from tinytorch_milestones.state import (
+    CheckpointStatus,
+    MilestoneStatus,
+    ModuleStatus,
+    PartStatus,
+)
 from tinytorch_milestones.workspace import Workspace, master_notebook
 
 _hashes: dict[tuple[Path, str], tuple[tuple[int, int], str]] = {}
@@ -133,6 +138,25 @@ class Standing:
                 changed.append(module.id)
         return changed
 
+    def checkpoint_status(self, checkpoint: Checkpoint) -> CheckpointStatus:
+        """The one state a checkpoint is in, by the last checks of the modules it belongs to."""
+        if checkpoint.coming:
+            return "coming"
+        tests = self._checkpoint_tests.get(checkpoint.id)
+        if tests:
+            return "passed" if all(tests) else "failed"
+        return "locked" if self.missing(checkpoint.needs) else "ready"
+
+    @cached_property
+    def _checkpoint_tests(self) -> dict[str, list[bool]]:
+        found: dict[str, list[bool]] = {}
+        for record in self.checks.values():
+            for test in record.tests:
+                kind, _, rest = test.id.partition("-")
+                if kind == "checkpoint":
+                    found.setdefault(rest.partition(".")[0], []).append(test.passed)
+        return found
+
     # milestones
 
     @cached_property
@@ -173,7 +197,7 @@ class Standing:
         """The one state a milestone is in."""
         if self.running(milestone) is not None:
             return "running"
-        if self.milestone_receipt(milestone) is not None or self.all_parts_complete(milestone):
+        if self.milestone_receipt(milestone) is not None or self.earned(milestone):
             return "complete"
         if milestone.coming:
             return "coming"
@@ -187,6 +211,22 @@ class Standing:
         return bool(milestone.parts) and all(
             self.part_complete(milestone, part) for part in milestone.parts
         )
+
+    def earned(self, milestone: Milestone) -> bool:
+        """Whether every part was completed with credit and every checkpoint passes."""
+        return self.all_parts_complete(milestone) and not self.open_checkpoints(milestone)
+
+    def open_checkpoints(self, milestone: Milestone) -> list[Checkpoint]:
+        """The milestone's checkpoints that do not pass as they were last checked."""
+        checkpoints = map(self.catalog.checkpoint, milestone.checkpoints)
+        return [c for c in checkpoints if self.checkpoint_status(c) != "passed"]
+
+    def share(self, milestone: Milestone) -> float:
+        """How much of a milestone is done, 0 to 1: of its checkpoints, else of its parts."""
+        if milestone.checkpoints:
+            return 1 - len(self.open_checkpoints(milestone)) / len(milestone.checkpoints)
+        done = sum(self.part_complete(milestone, part) for part in milestone.parts)
+        return done / len(milestone.parts) if milestone.parts else 0.0
 
     def unlocked(self) -> list[Milestone]:
         """Milestones with at least one part that can be run for credit, or that are done."""

@@ -13,6 +13,7 @@ STATE_VERSION = 1
 
 ModuleStatus = Literal["coming", "not_started", "in_progress", "checking", "recheck", "complete"]
 MilestoneStatus = Literal["coming", "locked", "ready", "running", "complete"]
+CheckpointStatus = Literal["coming", "locked", "ready", "passed", "failed"]
 PartStatus = Literal["coming", "locked", "ready", "running", "complete"]
 
 
@@ -85,6 +86,11 @@ class MilestoneState(msgspec.Struct, kw_only=True):
     attempts: list[AttemptState] = []  # newest first, at most 20
     notebook: str = ""  # path below the workspace
     badge: str = ""
+    says: str = ""  # what one can say after the win
+    changed: str = ""  # what this changed, told after the win
+    era: str = ""
+    percent: float = 0.0  # 0..1: share of its checkpoints that pass, without any of its parts
+    checkpoints: list[CheckpointState] = []
     completed: str = ""  # ISO time
     running: RunningState | None = None
 
@@ -128,7 +134,7 @@ class CheckpointState(msgspec.Struct, kw_only=True):
     id: str
     title: str
     capability: str
-    status: Literal["coming", "locked", "ready", "passed", "failed"]
+    status: CheckpointStatus
     needs: list[str]
 
 
@@ -232,6 +238,8 @@ class PartReport(msgspec.Struct, kw_only=True):
     implementation: Literal["yours", "reference"] = "yours"
     error: str = ""  # the student's code raised: a short, readable account
     error_module: str = ""  # module number it came from, where known
+    error_in_code: bool = False  # false where settings or data were the reason
+    exercised: dict[str, int] = {}  # module number -> calls counted in sampled steps
 
 
 class RunReport(msgspec.Struct, kw_only=True):
@@ -246,3 +254,41 @@ class RunReport(msgspec.Struct, kw_only=True):
     badge: str = ""
     next: NextStep | None = None
     warnings: list[str] = []
+
+
+class Finding(msgspec.Struct, kw_only=True):
+    """One thing that a diagnosis found wrong in a student's module."""
+
+    module: str  # number
+    task: str  # "06.matmul", "" where it cannot be told
+    message: str  # "Your `@` backward on a (1, 2) input gives dx = 0 where 1 is right."
+    snippet: str = ""  # a few lines of Python that show it
+    notebook: str = ""  # path below the workspace
+    cell_id: str = ""  # of the task's cell
+    hint: str = ""  # "%hint 06.matmul"
+    follows: bool = False  # a consequence of an earlier module's mistake
+
+
+class SwapState(msgspec.Struct, kw_only=True):
+    """What a part said with the reference's modules in place of the student's."""
+
+    modules: list[str]  # numbers; none: the student's own code
+    passed: bool | None  # None: not tried
+    failed: str = ""  # the first gate that failed, or why nothing can be said
+
+
+class Diagnosis(msgspec.Struct, kw_only=True):
+    """Which module is to blame for a milestone that does not pass."""
+
+    milestone: str
+    title: str
+    part: str  # the part that fails, "" when none does
+    culprit: str  # module number, "" when none was found
+    sure: Literal["both", "operations", "swap", "none"]  # what names the culprit
+    findings: list[Finding]
+    swaps: list[SwapState]
+    message: str  # what it comes to, in a sentence or two
+    next_command: str  # what to type next in a notebook
+    seconds: float
+    clean: bool  # nothing was found, and every part that was tried passes
+    checked: list[str] = []  # numbers of the modules whose operations were tried

@@ -13,16 +13,24 @@ from pathlib import Path
 from tinytorch_milestones import __version__, trust, verify
 from tinytorch_milestones.catalog import Catalog, Milestone, Module, Track, load
 from tinytorch_milestones.catalog.tasks import Task, read_tasks
+from tinytorch_milestones.completions import completion, refused
 from tinytorch_milestones.doctor import Finding, examine, examine_machine
 from tinytorch_milestones.errors import ExportRefused, NoWorkspace, UnknownName, WorkspaceError
 from tinytorch_milestones.export import export_module, prepare_export
+from tinytorch_milestones.part_run import Ghost
 from tinytorch_milestones.person import write_person
 from tinytorch_milestones.picture import build_state, next_step
 from tinytorch_milestones.progress import Progress, now
 from tinytorch_milestones.records import CheckRecord, Receipt
-from tinytorch_milestones.runs import Observer, Request, Run, run_milestone
+from tinytorch_milestones.runs import Observer, Request, Run, conclude, run_milestone
 from tinytorch_milestones.standing import Standing, file_hash, notebook_hash
-from tinytorch_milestones.state import Completion, NextStep, RunReport, State, TestState
+from tinytorch_milestones.state import (
+    Completion,
+    Diagnosis,
+    NextStep,
+    RunReport,
+    State,
+)
 from tinytorch_milestones.workspace import Workspace, create, find, master_notebook
 
 DEFAULT_TRACK = "history"
@@ -36,6 +44,7 @@ class Tracker:
         self.workspace = workspace
         self.catalog: Catalog = load(workspace.state_dir / "tracks")
         self.progress = Progress(workspace)
+        self._stopper = verify.Stopper()
 
     @classmethod
     def open(cls, path: Path | None = None) -> Tracker:
@@ -59,6 +68,10 @@ class Tracker:
         tracker = cls(workspace)
         tracker._write_caches()
         return tracker
+
+    def close(self) -> None:
+        """End the checks that are under way, from any thread; nothing of them is recorded."""
+        self._stopper.stop()
 
     # what there is
 
@@ -154,9 +167,9 @@ class Tracker:
             raise WorkspaceError(
                 f"Checkpoint {checkpoint.id} {checkpoint.title} is not written yet."
             )
-        checked = verify.check_checkpoint(self.workspace, checkpoint)
+        checked = verify.check_checkpoint(self.workspace, checkpoint, self._stopper)
         title = f"Checkpoint {checkpoint.id} {checkpoint.title}"
-        return _completion(f"checkpoint-{checkpoint.id}", title, checked)
+        return completion(f"checkpoint-{checkpoint.id}", title, checked)
 
     def _written(self, name: str) -> Module:
         module = self.catalog.module(name)
@@ -175,11 +188,11 @@ class Tracker:
             and not checkpoint.coming
             and all(n == module.number or standing.module_complete(n) for n in checkpoint.needs)
         ]
-        checked = verify.check_module(self.workspace, module, others)
+        checked = verify.check_module(self.workspace, module, others, self._stopper)
         if export and file_hash(self.workspace.export(module)) != export:
             # someone exported again while the tests ran: what was tested is not what is there
-            checked = verify.check_module(self.workspace, module, others)
-        return _completion(module.id, f"{module.number} {module.title}", checked)
+            checked = verify.check_module(self.workspace, module, others, self._stopper)
+        return completion(module.id, f"{module.number} {module.title}", checked)
 
     def _refused(
         self, module: Module, notebook: str, refusal: ExportRefused, start: float
@@ -197,24 +210,7 @@ class Tracker:
             cell_id=refusal.cell_id or "",
         )
         self.progress.record_check(record)
-        title = f"{module.number} {module.title}"
-        return Completion(
-            module=module.id,
-            title=title,
-            exported=False,
-            changed=False,
-            passed=0,
-            total=len(read_tasks(master_notebook(module))),
-            complete=False,
-            tests=[],
-            seconds=record.seconds,
-            message=f"{title} was not exported: {refusal.message}",
-            refused=refusal.message,
-            remedy=refusal.remedy,
-            cell_id=record.cell_id,
-            messages=[refusal.message, refusal.remedy],
-            warnings=list(self.progress.warnings),
-        )
+        return refused(module, record, refusal, self.progress.warnings)
 
     def _keep(
         self, module: Module, report: Completion, notebook: str, export: str, start: float
@@ -252,6 +248,11 @@ class Tracker:
         self._write_caches()
 
     def _announce(self, module: Module, report: Completion, before: Standing) -> None:
+        for milestone in self.catalog.all_milestones():
+            # the last checkpoint of a milestone may pass after its victory
+            if conclude(self.workspace, self.catalog, self.progress, milestone):
+                report.messages.append(f"Milestone complete: {milestone.title}, {milestone.year}")
+                self._write_caches()
         after = self.standing()
         fresh = after.unlocked_parts() - before.unlocked_parts()
         for milestone in self.catalog.all_milestones():
@@ -341,6 +342,34 @@ class Tracker:
         report.warnings = list(self.progress.warnings)
         return report
 
+    def test_milestone(self, name: str) -> list[Completion]:
+        """Check everything a milestone stands on, without training: modules, then checkpoints."""
+        milestone = self.milestone(name)
+        modules = [m for m in map(self.catalog.module, milestone.needs) if not m.coming]
+        checkpoints = list(map(self.catalog.checkpoint, milestone.checkpoints))
+        return [
+            *(self.test_module(module.id) for module in modules),
+            *(self.test_checkpoint(c.id) for c in checkpoints if not c.coming),
+        ]
+
+    def diagnose(
+        self,
+        name: str,
+        part: str | None = None,
+        *,
+        track: str | None = None,
+        report: RunReport | None = None,
+    ) -> Diagnosis:
+        """Which module is to blame for a milestone that does not pass; nothing is written down.
+
+        `part` or the part that failed in `report`, else its parts in order until one fails.
+        """
+        from tinytorch_milestones.diagnosis.diagnose import choose_parts, diagnose
+
+        milestone = self.milestone(name, track)
+        parts = choose_parts(self.catalog, milestone, part, report, self.standing().missing)
+        return diagnose(self.workspace.root, self.catalog, milestone, parts)
+
     def doctor(self) -> list[Finding]:
         """What could stand in the way here, one line each."""
         return examine(self.workspace, self.progress, trusted=self.trusted)
@@ -362,32 +391,4 @@ def doctor(path: Path | None = None) -> list[Finding]:
         return [*examine_machine(), ("course", "warning", f"{none.message} {none.remedy}")]
 
 
-def _completion(what: str, title: str, checked: verify.Checked) -> Completion:
-    total = len(checked.tests)
-    complete = checked.passed == total
-    failed = [test for test in checked.tests if not test.passed]
-    message = f"{title}: {checked.passed} of {total} tests passed"
-    return Completion(
-        module=what,
-        title=title,
-        exported=False,
-        changed=False,
-        passed=checked.passed,
-        total=total,
-        complete=complete,
-        tests=checked.tests,
-        seconds=checked.seconds,
-        message=message,
-        cell_id=_first_cell(failed),
-        output=checked.output,
-        messages=[message, *(f"{test.id} {test.title}: {test.message}" for test in failed[:5])],
-    )
-
-
-def _first_cell(failed: list[TestState]) -> str:
-    # a test that failed says more than one that was not begun
-    ranked = sorted(failed, key=lambda test: test.status == "not_yet")
-    return next((test.cell_id for test in ranked if test.cell_id), "")
-
-
-__all__ = ["Observer", "Run", "Tracker", "doctor"]
+__all__ = ["Ghost", "Observer", "Run", "Tracker", "doctor"]

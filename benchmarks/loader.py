@@ -1,0 +1,54 @@
+"""One shuffled pass over 10,000 images of 784 numbers in batches of 64, against torch's loader.
+
+python benchmarks/loader.py
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from peers import HEADER, Measured, compare
+
+
+def _arrays() -> tuple[Any, Any]:
+    import numpy as np
+
+    generator = np.random.default_rng(0)
+    images = generator.random((10_000, 784), dtype=np.float32)
+    return images, generator.integers(0, 10, 10_000)
+
+
+def ours() -> Measured:
+    """The student's DataLoader as the reference has it."""
+    from tinytorch import DataLoader, TensorDataset
+
+    loader = DataLoader(TensorDataset(*_arrays()), batch_size=64, shuffle=True, seed=0)
+
+    def once() -> None:
+        for _ in loader:
+            pass
+
+    return once
+
+
+def torch_loader() -> Measured:
+    """torch.utils.data.DataLoader as its documentation shows it, in the process."""
+    import torch
+    from torch.utils.data import DataLoader, TensorDataset
+
+    images, labels = (torch.from_numpy(array) for array in _arrays())
+    loader = DataLoader(TensorDataset(images, labels), batch_size=64, shuffle=True)
+
+    def once() -> None:
+        for _ in loader:
+            pass
+
+    return once
+
+
+WORK = {"tinytorch": ours, "torch DataLoader": torch_loader}
+
+if __name__ == "__main__":
+    print(HEADER)
+    for figure in compare(__file__, "DataLoader, pass over 10,000 images", target=0.1):
+        print(figure.row())
