@@ -4,6 +4,8 @@
 PYTHON ?= python3
 LAB_ARGS ?=
 PYTEST_ARGS ?=
+# processes that share the tests; each browser test starts a JupyterLab of its own, so not many
+WORKERS ?= 2
 VENV := .venv
 BIN := $(VENV)/bin
 # the environment's own Node comes first, so that every machine builds with the same one
@@ -23,7 +25,7 @@ lab: setup
 	$(BIN)/tito lab course -- $(LAB_ARGS)
 
 test: check
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal $(PYTEST_ARGS)
 
 check: setup
 	$(BIN)/ruff check .
