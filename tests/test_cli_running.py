@@ -37,7 +37,8 @@ def terminal(ready: Tracker) -> Iterator[Terminal]:
     children: list[pexpect.spawn[str]] = []
 
     def start(*arguments: str, size: tuple[int, int] = (24, 80), **env: str) -> pexpect.spawn[str]:
-        inherited = {k: v for k, v in os.environ.items() if k not in ("NO_COLOR", "COLUMNS", "LINES")}
+        own = ("NO_COLOR", "COLUMNS", "LINES")  # what the test's own terminal would be told
+        inherited = {k: v for k, v in os.environ.items() if k not in own}
         child = pexpect.spawn(
             sys.executable,
             ["-m", "tinytorch_milestones", *arguments],
