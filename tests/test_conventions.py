@@ -20,7 +20,7 @@ PACKAGE = ROOT / "tinytorch_milestones"
 
 # Layers from the bottom up. A file may import from its own layer and from those below.
 LAYERS = [
-    ["errors", "state", "files", "records", "catalog", "workspace", "data"],
+    ["errors", "state", "files", "records", "catalog", "workspace", "data", "threads"],
     [
         "sandbox",
         "sandbox_child",

@@ -12,6 +12,7 @@ from tinytorch_milestones.catalog import Milestone
 from tinytorch_milestones.progress import new_attempt_id
 from tinytorch_milestones.records import Attempt, CheckRecord, Receipt
 from tinytorch_milestones.standing import Standing, file_hash, notebook_hash
+from tinytorch_milestones.state import TestState
 from tinytorch_milestones.tracker import Tracker
 
 
@@ -110,7 +111,7 @@ def test_an_export_or_a_check_is_a_beginning(course: Tracker) -> None:
     assert status(course, "01") == "in_progress"
     check(course, "02")
     assert status(course, "02") == "in_progress"
-    assert status(course, "09") == "coming"
+    assert status(course, "20") == "coming"
     standing = course.standing()
     assert standing.started_modules == ["01_tensor", "02_activations"]
     assert standing.completed_modules == []
@@ -187,6 +188,24 @@ def test_what_is_coming_is_not_unlocked(course: Tracker) -> None:
     assert standing.milestone_status(half) == "ready"
     receipt(course, "part", f"perceptron/{first.id}")
     assert course.standing().milestone_status(half) == "coming"
+
+
+def test_a_checkpoint_that_is_not_written_is_not_asked_for(course: Tracker) -> None:
+    catalog = course.catalog
+    catalog.checkpoints[:] = [
+        msgspec.structs.replace(c, coming=c.id == "01") for c in catalog.checkpoints
+    ]
+    whole = msgspec.structs.replace(perceptron(course), checkpoints=("00", "01"))
+    for part in whole.parts:
+        receipt(course, "part", f"perceptron/{part.id}")
+    assert [c.id for c in course.standing().open_checkpoints(whole)] == ["00"]
+    assert course.standing().share(whole) == 0.0
+    test = TestState(id="checkpoint-00.python", title="Python", passed=True, status="passed")
+    check(course, "00", tests=[test])
+    standing = course.standing()
+    assert [c.id for c in standing.checkpoints(whole)] == ["00"]
+    assert standing.share(whole) == 1.0
+    assert standing.earned(whole)
 
 
 def test_a_module_says_what_waits_for_it(course: Tracker) -> None:

@@ -20,6 +20,7 @@ from tinytorch_milestones.records import Attempt, Receipt
 from tinytorch_milestones.sandbox import Limits
 from tinytorch_milestones.standing import Standing, file_hash
 from tinytorch_milestones.state import GateState, PartReport, VerdictState
+from tinytorch_milestones.threads import others_served
 from tinytorch_milestones.training import wire
 from tinytorch_milestones.training.accounts import explain
 from tinytorch_milestones.training.evidence import Evidence, thin
@@ -219,7 +220,11 @@ class PartRun:
         try:
             # one BLAS thread, as in the child: these matrices are small, for which two are slower,
             # and a second one spins on the core that sends the dashboard's frames
-            with threadpool_limits(1, "blas"), self.implementation.active() as framework:
+            with (
+                others_served(),
+                threadpool_limits(1, "blas"),
+                self.implementation.active() as framework,
+            ):
                 chosen = dict(self.request.overrides)
                 if self.request.cell is not None:
                     chosen |= run_cell(

@@ -109,7 +109,7 @@ def conclude(
             hashes={r.what: r.key for r in receipts},
             evidence={
                 "parts": [r.what for r in receipts],
-                "checkpoints": list(milestone.checkpoints),
+                "checkpoints": [c.id for c in standing.checkpoints(milestone)],
             },
             student=workspace.student,
             product=__version__,

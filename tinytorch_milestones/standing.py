@@ -217,14 +217,22 @@ class Standing:
         return self.all_parts_complete(milestone) and not self.open_checkpoints(milestone)
 
     def open_checkpoints(self, milestone: Milestone) -> list[Checkpoint]:
-        """The milestone's checkpoints that do not pass as they were last checked."""
+        """The milestone's checkpoints that do not pass as they were last checked.
+
+        One that is not written yet is not asked for: nobody could pass it.
+        """
+        return [c for c in self.checkpoints(milestone) if self.checkpoint_status(c) != "passed"]
+
+    def checkpoints(self, milestone: Milestone) -> list[Checkpoint]:
+        """The milestone's checkpoints that are written."""
         checkpoints = map(self.catalog.checkpoint, milestone.checkpoints)
-        return [c for c in checkpoints if self.checkpoint_status(c) != "passed"]
+        return [c for c in checkpoints if not c.coming]
 
     def share(self, milestone: Milestone) -> float:
         """How much of a milestone is done, 0 to 1: of its checkpoints, else of its parts."""
         if milestone.checkpoints:
-            return 1 - len(self.open_checkpoints(milestone)) / len(milestone.checkpoints)
+            written = self.checkpoints(milestone)
+            return 1 - len(self.open_checkpoints(milestone)) / max(1, len(written))
         done = sum(self.part_complete(milestone, part) for part in milestone.parts)
         return done / len(milestone.parts) if milestone.parts else 0.0
 

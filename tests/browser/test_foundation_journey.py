@@ -111,7 +111,8 @@ def test_two_tabs_of_one_server_show_the_same(
     first = here.page
     here.run("tinytorch:open-panel")
     second = first.context.new_page()
-    second.goto(first.url.split("?")[0] + f"?token={here.token}&reset")
+    # a workspace of its own: in one that is open already, Lab moves on to a new one while it loads
+    second.goto(first.url.split("/lab")[0] + f"/lab/workspaces/second?token={here.token}")
     second.wait_for_function("window.jupyterapp !== undefined")
     second.evaluate("() => window.jupyterapp.restored.then(() => null)")
     second.evaluate("() => window.jupyterapp.commands.execute('tinytorch:open-panel')")
