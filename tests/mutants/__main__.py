@@ -123,7 +123,8 @@ def table(found: Iterable[Caught]) -> int:
         broken += bool(one.where)
         right += bool(one.where) and one.named == number
         tests = ", ".join(one.tests[:2]) + (f" +{len(one.tests) - 2}" if len(one.tests) > 2 else "")
-        hint = f"{one.where} -> {one.named or '?'}" if one.where else "passes (not leaned on)"
+        unseen = f"no gate sees it; the run is refused until {number} passes its tests"
+        hint = f"{one.where} -> {one.named or '?'}" if one.where else unseen
         print(f"{one.mutant.module:<15} {one.mutant.name:<28} {tests or 'NOTHING':<44} {hint}")
         sys.stdout.flush()
     print(f"\n{caught} of {total} caught by their module's own tests or checkpoint")
