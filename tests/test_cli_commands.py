@@ -358,3 +358,17 @@ def test_starting_is_light(command: str, inside: Path) -> None:
     assert not loaded & heavy
     if command == "--help":
         assert not loaded & {"rich", "msgspec", "psutil"}
+
+
+def test_one_reason_for_many_tests_is_said_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["init", "course", "--solve", "03"]) == 0
+    monkeypatch.chdir(tmp_path / "course")
+    capsys.readouterr()
+    # 02 needs what 01 exports, and 01 is not exported
+    assert main(["module", "complete", "02"]) == 1
+    said = " ".join(capsys.readouterr().out.split())
+    assert said.count("02.") > 3
+    assert said.count("cannot be imported") == 1

@@ -98,8 +98,13 @@ def test_what_was_not_finished_is_no_course(
     monkeypatch.setattr("tinytorch_milestones.workspace._copy_clean", fail)
     with pytest.raises(WorkspaceError, match="No space left"):
         Tracker.create(tmp_path / "half")
-    with pytest.raises(NoWorkspace):
-        find(tmp_path / "half")
+    assert not (tmp_path / "half").exists()
+    (tmp_path / "half").mkdir()
+    with pytest.raises(WorkspaceError, match="No space left"):
+        Tracker.create(tmp_path / "half")
+    assert list((tmp_path / "half").iterdir()) == []
+    monkeypatch.undo()
+    assert Tracker.create(tmp_path / "half").workspace.root == tmp_path / "half"
 
 
 def test_every_course_is_another_one(make_course: Callable[..., Tracker]) -> None:

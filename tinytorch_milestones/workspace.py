@@ -12,6 +12,7 @@ import secrets
 import shutil
 import time
 import tomllib
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -211,34 +212,55 @@ def create(folder: Path, modules: list[Module], *, solve: int = -1, name: str = 
     """
     folder = folder.resolve()
     try:
-        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        existed = folder.exists()
+        if existed and (not folder.is_dir() or any(folder.iterdir())):
             raise FolderNotEmpty(
                 f"{folder} is not empty, so no course was made there.",
                 "Choose a new folder: `tito init my-course`.",
             )
-        folder.mkdir(parents=True, exist_ok=True)
-        source = shipped_root()
-        workspace = Workspace(folder)
-        for module in modules:
-            if not module.coming:
-                _copy_notebook(workspace, module, solved=int(module.number) <= solve)
-        for file in sorted((source / "notebooks").glob("*.ipynb")):
-            _copy_clean(file, workspace.notebooks / file.name)
-        for name_ in ("__init__.py", "core/__init__.py", "perf/__init__.py"):
-            write_atomic(workspace.package / name_, (source / "tinytorch" / name_).read_bytes())
-        write_atomic(folder / ".gitignore", _GITIGNORE.encode())
-        # last, because it is what makes the folder a course
-        write_atomic(
-            folder / "pyproject.toml",
-            _PYPROJECT.format(name=_toml_string(name), id=secrets.token_hex(16)).encode(),
-        )
-        workspace.state_dir.mkdir(exist_ok=True)
+        try:
+            return _fill(folder, modules, solve, name)
+        except BaseException:
+            _undo(folder, existed)
+            raise
     except OSError as error:
         raise WorkspaceError(
             f"No course could be made in {folder}: {error.strerror or error}.",
             "Choose a folder you can write to.",
         ) from error
+
+
+def _fill(folder: Path, modules: list[Module], solve: int, name: str) -> Workspace:
+    folder.mkdir(parents=True, exist_ok=True)
+    source = shipped_root()
+    workspace = Workspace(folder)
+    for module in modules:
+        if not module.coming:
+            _copy_notebook(workspace, module, solved=int(module.number) <= solve)
+    for file in sorted((source / "notebooks").glob("*.ipynb")):
+        _copy_clean(file, workspace.notebooks / file.name)
+    for name_ in ("__init__.py", "core/__init__.py", "perf/__init__.py"):
+        write_atomic(workspace.package / name_, (source / "tinytorch" / name_).read_bytes())
+    write_atomic(folder / ".gitignore", _GITIGNORE.encode())
+    # last, because it is what makes the folder a course
+    write_atomic(
+        folder / "pyproject.toml",
+        _PYPROJECT.format(name=_toml_string(name), id=secrets.token_hex(16)).encode(),
+    )
+    workspace.state_dir.mkdir(exist_ok=True)
     return workspace
+
+
+def _undo(folder: Path, existed: bool) -> None:
+    """Remove what `_fill` made, and nothing else, so that the same command can be tried again."""
+    workspace = Workspace(folder)
+    for made in (workspace.modules, workspace.notebooks, workspace.package, workspace.state_dir):
+        shutil.rmtree(made, ignore_errors=True)
+    with suppress(OSError):
+        (folder / ".gitignore").unlink(missing_ok=True)
+        (folder / "pyproject.toml").unlink(missing_ok=True)
+        if not existed:
+            folder.rmdir()
 
 
 def _toml_string(text: str) -> str:

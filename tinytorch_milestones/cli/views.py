@@ -229,7 +229,7 @@ def show_completion(screen: Screen, report: Completion, *, exported: bool) -> No
         word = "no result" if test.status == "missing" else "failed"
         screen.line((word, "red"), f"  {test.id}  {test.title}", indent=2)
         following = begun[number] if number < len(begun) else None
-        if following and following.status == "missing" and following.message == test.message:
+        if following and (following.status, following.message) == (test.status, test.message):
             continue  # the same reason for several is said once, after the last
         for line in test.message.splitlines():
             screen.line(line, indent=6)
