@@ -17,8 +17,9 @@ from tinytorch_milestones.training.implementation import Implementation
 from tinytorch_milestones.training.recipes import load_recipe
 
 CATALOG = load()
-# the parts that together lean on every module of the foundation
-PARTS = [("perceptron", "photo"), ("xor", "crisis"), ("xor", "learned"), ("mlp", "digits")]
+# the parts that together lean on every module up to convolutions
+PARTS = [("perceptron", "photo"), ("xor", "crisis"), ("xor", "learned")]
+PARTS += [("mlp", "digits"), ("cnn", "digits")]
 
 each_alternative = pytest.mark.parametrize("alternative", alternatives(), ids=lambda p: p.stem)
 
