@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests.mutants import Mutant
 
-_FIRST = "first, *rest = (array[rows] for array in self.arrays)"
+_FIRST = "first, *rest = (pick(array, rows) for array in self.arrays)"
 _ORDER = "order = self._generator.permutation(count) if self.shuffle else np.arange(count)"
 _YIELD = "yield tuple(Tensor(part) for part in self.dataset.batch(indices))"
 _CHOSEN = "chosen = self._generator.random(len(images)) < self.p"
@@ -97,7 +97,7 @@ _DEFINITIONS = [
     (
         "parts-as-float64",
         _FIRST,
-        "first, *rest = (array[rows] * 1.0 for array in self.arrays)",
+        "first, *rest = (pick(array, rows) * 1.0 for array in self.arrays)",
         "whole-number labels become float64",
     ),
     (
