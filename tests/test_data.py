@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-import http.server
 import shutil
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.mirror import Mirror, serving
 from tinytorch_milestones.data import data_folder, fetch, places, sources
 from tinytorch_milestones.data.images import read_digits, read_mnist
 from tinytorch_milestones.data.sources import File, Source
@@ -26,71 +25,28 @@ CONTENT = {
 PACKED = {f"{name}.gz": gzip.compress(data, mtime=0) for name, data in CONTENT.items()}
 
 
-class Server(http.server.ThreadingHTTPServer):
-    """Serves the packed files; what it does wrong is set by a test."""
-
-    ranges = True  # whether it understands Range
-    break_off: int | None = None  # bytes after which the next answer ends
-    altered = False
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.asked: list[tuple[str, str | None]] = []
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_address[1]}/"
-
-
-class Handler(http.server.BaseHTTPRequestHandler):
-    server: Server
-
-    def do_GET(self) -> None:
-        name = self.path.strip("/")
-        wanted = self.headers.get("Range")
-        self.server.asked.append((name, wanted))
-        data = PACKED[name]
-        if self.server.altered:
-            data = data[:-1] + b"?"
-        start = int(wanted.removeprefix("bytes=").rstrip("-")) if wanted else 0
-        if not self.server.ranges:
-            start = 0
-        self.send_response(206 if start else 200)
-        self.send_header("Content-Length", str(len(data) - start))
-        self.end_headers()
-        stop, self.server.break_off = self.server.break_off, None
-        self.wfile.write(data[start : stop if stop is not None else len(data)])
-
-    def log_message(self, *_: Any) -> None:
-        """Quiet."""
-
-
 @pytest.fixture
-def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Mirror]:
     """A server with one data set, "toy", and a home folder of its own."""
-    made = Server()
-    toy = Source(
-        name="toy",
-        title="Toy data",
-        files=tuple(
-            File(
-                name=name,
-                content=hashlib.sha256(data).hexdigest(),
-                download=hashlib.md5(PACKED[f"{name}.gz"]).hexdigest(),
-            )
-            for name, data in CONTENT.items()
-        ),
-        folders=("toys",),
-        mirrors=("http://127.0.0.1:9/", made.url),  # nothing listens at the first
-    )
-    monkeypatch.setattr(sources, "SOURCES", (*sources.SOURCES, toy))
-    monkeypatch.setenv("TINYTORCH_HOME", str(tmp_path / "home"))
-    monkeypatch.delenv("TINYTORCH_DATA", raising=False)
-    thread = threading.Thread(target=made.serve_forever, daemon=True)
-    thread.start()
-    yield made
-    made.shutdown()
-    made.server_close()
+    with serving(PACKED) as made:
+        toy = Source(
+            name="toy",
+            title="Toy data",
+            files=tuple(
+                File(
+                    name=name,
+                    content=f"sha256:{hashlib.sha256(data).hexdigest()}",
+                    download=f"md5:{hashlib.md5(PACKED[f'{name}.gz']).hexdigest()}",
+                )
+                for name, data in CONTENT.items()
+            ),
+            folders=("toys",),
+            mirrors=("http://127.0.0.1:9/", made.url),  # nothing listens at the first
+        )
+        monkeypatch.setattr(sources, "SOURCES", (*sources.SOURCES, toy))
+        monkeypatch.setenv("TINYTORCH_HOME", str(tmp_path / "home"))
+        monkeypatch.delenv("TINYTORCH_DATA", raising=False)
+        yield made
 
 
 def test_bundled_data_is_there_and_whole() -> None:
@@ -125,7 +81,7 @@ def test_unknown_data_names_the_nearest() -> None:
         data_folder("minst")
 
 
-def test_fetching_uses_the_second_mirror_and_then_the_cache(server: Server) -> None:
+def test_fetching_uses_the_second_mirror_and_then_the_cache(server: Mirror) -> None:
     with pytest.raises(DataMissing, match="tito data fetch toy"):
         data_folder("toy")
     told: list[tuple[str, int, int | None]] = []
@@ -138,7 +94,7 @@ def test_fetching_uses_the_second_mirror_and_then_the_cache(server: Server) -> N
 
 
 @pytest.mark.parametrize("ranges", [True, False])
-def test_a_broken_download_goes_on_where_it_stopped(server: Server, ranges: bool) -> None:
+def test_a_broken_download_goes_on_where_it_stopped(server: Mirror, ranges: bool) -> None:
     server.ranges = ranges
     server.break_off = 200_000
     with pytest.raises(DataMissing, match="Toy data is not on this machine"):
@@ -152,7 +108,7 @@ def test_a_broken_download_goes_on_where_it_stopped(server: Server, ranges: bool
     assert not list(folder.glob("*.part"))
 
 
-def test_an_altered_download_is_refused(server: Server) -> None:
+def test_an_altered_download_is_refused(server: Mirror) -> None:
     server.altered = True
     with pytest.raises(DataMissing, match="sent another file"):
         fetch("toy")
@@ -161,7 +117,7 @@ def test_an_altered_download_is_refused(server: Server) -> None:
 
 
 def test_without_a_network_it_says_what_to_bring_and_where_to_put_it(
-    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    server: Mirror, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     offline = sources.source("toy")
     monkeypatch.setattr(
@@ -181,7 +137,7 @@ def _fields(source: Source) -> dict[str, Any]:
 
 
 def test_a_folder_of_the_users_is_searched_first_and_checked(
-    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    server: Mirror, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = tmp_path / "mine" / "toys"
     folder.mkdir(parents=True)

@@ -31,10 +31,11 @@ def write_atomic(path: Path, data: bytes, *, durable: bool = True) -> None:
             temporary.unlink()
         raise
     if durable:
-        _sync_folder(path.parent)
+        sync_folder(path.parent)
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
+    """See to it that the names in a folder are on the disk."""
     # a folder cannot be opened on Windows, where a rename is durable by other means
     if os.name == "nt":
         return

@@ -18,16 +18,18 @@ def data() -> None:
 @json_option
 def list_(as_json: bool) -> int:
     """List the data sets, where they are, and what fetching one costs."""
-    from tinytorch_milestones.data import data_folder
+    from tinytorch_milestones.data.places import locate, packed
     from tinytorch_milestones.data.sources import SOURCES
     from tinytorch_milestones.errors import TinyTorchError
 
     found = []
     for source in SOURCES:
         entry: dict[str, str | int] = {"name": source.name, "title": source.title}
+        archive = packed(source)
         entry |= {"folder": "", "problem": "", "bundled": source.bundled}
+        entry["archive"] = "" if archive is None else str(archive)
         try:
-            entry["folder"] = str(data_folder(source.name))
+            entry["folder"] = str(locate(source.name))
         except TinyTorchError as problem:
             entry["problem"] = problem.message
         found.append(entry | {"megabytes": source.megabytes})
@@ -40,9 +42,11 @@ def list_(as_json: bool) -> int:
             where = "comes with the product"
         elif entry["folder"]:
             where = str(entry["folder"])
+        elif entry["archive"]:
+            where = f"{entry['archive']}, unpacked when it is first used"
         else:
             where = f"tito data fetch {entry['name']} ({entry['megabytes']} MB)"
-        mark = MARKS["complete" if entry["folder"] else "locked"]
+        mark = MARKS["complete" if entry["folder"] else "ready" if entry["archive"] else "locked"]
         rows.append([mark, str(entry["name"]), str(entry["title"]), (where, "dim")])
     Screen().table(rows, indent=0)
     return OK

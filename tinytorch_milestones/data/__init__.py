@@ -1,7 +1,8 @@
 """Where data sets are: bundled with the product, in a folder the user names, or in a cache.
 
-`digits` and `mnist` (a subset) are bundled and need no network; `mnist-full` is looked for in
-`TINYTORCH_DATA`, then in the user's cache, and can be fetched. A folder holds the original files.
+`digits` and `mnist` (a subset) are bundled and need no network; `mnist-full`, `cifar10` and
+`shakespeare` are looked for in `TINYTORCH_DATA`, then in the user's cache, and can be fetched.
+A folder holds the original files.
 """
 
 from __future__ import annotations
@@ -16,21 +17,22 @@ Report = Callable[[str, int, int | None], None]
 
 
 def data_folder(name: str) -> Path:
-    """The folder that holds the files of a data set: "digits", "mnist" or "mnist-full".
+    """The folder that holds the files of a data set, such as "digits" or "cifar10".
 
-    Raises `DataMissing`, saying what to fetch and where to put it, when it is not on this machine,
+    Where only its archive is there, that is unpacked into the user's cache first. Raises
+    `DataMissing`, saying what to fetch and where to put it, when it is not on this machine,
     `DataDamaged` when a file is not the original, and `UnknownName` for another name.
     """
-    from tinytorch_milestones.data.places import locate
+    from tinytorch_milestones.data.unpack import ready
 
-    return locate(name)
+    return ready(name)
 
 
 def fetch(name: str, report: Report | None = None) -> Path:
     """`data_folder`, after downloading what is missing into the user's cache.
 
     A download that was broken off goes on where it stopped. Raises `DataMissing` when no mirror
-    can be reached or none has the original.
+    can be reached, none has the original, or the disk is full.
     """
     from tinytorch_milestones.data.download import fetch as download
 

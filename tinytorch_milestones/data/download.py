@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import shutil
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 from tinytorch_milestones.data import Report
-from tinytorch_milestones.data.places import cache, candidates, complete, locate, missing
-from tinytorch_milestones.data.sources import File, Source, source
-from tinytorch_milestones.errors import DataDamaged, TinyTorchError
+from tinytorch_milestones.data.places import (
+    cache,
+    candidates,
+    complete,
+    kept,
+    locate,
+    missing,
+    packed,
+)
+from tinytorch_milestones.data.sources import Archive, Source, source
+from tinytorch_milestones.data.unpack import unpack, unwritable, working
+from tinytorch_milestones.errors import DataDamaged
 
 _CHUNK = 1 << 16
 _TIMEOUT = 30.0  # seconds without a byte
@@ -18,26 +28,42 @@ _TIMEOUT = 30.0  # seconds without a byte
 def fetch(name: str, report: Report | None = None) -> Path:
     """See `tinytorch_milestones.data.fetch`."""
     wanted = source(name)
-    if wanted.bundled or any(complete(folder, wanted) for folder in candidates(wanted)):
-        try:
-            return locate(name)
-        except DataDamaged:
-            if wanted.bundled or not complete(cache() / wanted.name, wanted):
-                raise  # somebody else's folder: it is theirs to mend
-    folder = cache() / wanted.name
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise TinyTorchError(
-            f"{folder} cannot be made: {error.strerror or error}",
-            "Set TINYTORCH_HOME to a folder that can be written.",
-        ) from error
-    for file in wanted.files:
-        _fetch_file(wanted, file, folder, report)
+    with working(wanted, report) if not wanted.bundled else nullcontext(cache()) as folder:
+        if wanted.bundled or any(complete(place, wanted) for place in candidates(wanted)):
+            try:
+                return locate(name)
+            except DataDamaged:
+                if wanted.bundled or not complete(kept(wanted), wanted):
+                    raise  # somebody else's folder: it is theirs to mend
+        _sweep(folder)
+        if wanted.archive is None:
+            for file in wanted.files:
+                _retrieve(wanted, file.remote, file.arrival, file.download, folder, report)
+        else:
+            _fetch_archive(wanted, wanted.archive, folder, report)
     return locate(name)
 
 
-def _fetch_file(wanted: Source, file: File, folder: Path, report: Report | None) -> None:
+def _fetch_archive(wanted: Source, archive: Archive, folder: Path, report: Report | None) -> None:
+    fetched = folder / archive.name
+    brought = packed(wanted)
+    if brought is None or brought == fetched:  # else somebody's own, who keeps it
+        _retrieve(wanted, archive.name, archive.name, archive.download, folder, report)
+        unpack(fetched, wanted, report)
+        fetched.unlink()
+    else:
+        unpack(brought, wanted, report)
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what pooch leaves when it is killed while it compares a checksum."""
+    for file in folder.glob("tmp????????"):
+        file.unlink(missing_ok=True)
+
+
+def _retrieve(
+    wanted: Source, remote: str, name: str, checksum: str, folder: Path, report: Report | None
+) -> None:
     import pooch
     import requests
 
@@ -46,14 +72,16 @@ def _fetch_file(wanted: Source, file: File, folder: Path, report: Report | None)
     for mirror in wanted.mirrors:
         try:
             pooch.retrieve(
-                f"{mirror}{file.name}.gz",
-                known_hash=f"md5:{file.download}",
-                fname=f"{file.name}.gz",
+                f"{mirror}{remote}",
+                known_hash=checksum,
+                fname=name,
                 path=folder,
-                downloader=Resuming(folder / f"{file.name}.gz.part", report),
+                downloader=Resuming(folder / f"{name}.part", report),
             )
-        except (requests.RequestException, OSError) as error:
+        except requests.RequestException as error:
             problems.append(f"{mirror} {_short(error)}")
+        except OSError as error:
+            raise unwritable(wanted, folder, error) from error
         except ValueError as error:  # pooch: the checksum is not the known one
             problems.append(f"{mirror} sent another file ({_short(error)})")
         else:
