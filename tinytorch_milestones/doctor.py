@@ -8,6 +8,7 @@ import sys
 from importlib.metadata import PackageNotFoundError, version
 from typing import Literal
 
+from tinytorch_milestones import speed, speed_trial
 from tinytorch_milestones.progress import Progress
 from tinytorch_milestones.workspace import Workspace, home
 
@@ -18,7 +19,8 @@ _PACKAGES = {"numpy": (2, 0), "jupyterlab": (4, 4), "nbdev": (3, 3), "ipykernel"
 
 def examine_machine() -> list[Finding]:
     """Look at Python, packages and the home folder; needs no course."""
-    return [_python(), *map(_package, _PACKAGES), _extension(), _blas(), _home()]
+    found = [_python(), *map(_package, _PACKAGES), _extension(), _blas(), _home()]
+    return found + _switches()
 
 
 def examine(workspace: Workspace, progress: Progress, *, trusted: bool) -> list[Finding]:
@@ -83,6 +85,22 @@ def _blas() -> Finding:
     pool = pools[0]
     kernel = pool.get("architecture") or pool["internal_api"]
     return ("BLAS", "ok", f"{pool['internal_api']} ({kernel}), {pool['num_threads']} threads")
+
+
+def _switches() -> list[Finding]:
+    """What makes numpy faster here, and what it gains: two short trials."""
+    kernels, memory, threads = speed.switches()
+    trial = speed_trial.measure()
+    verdict = speed_trial.judge(trial)
+    # what the user's own choice does says nothing about what OpenBLAS would choose
+    if verdict and kernels.state != "set by you":
+        speed.record(verdict)
+    loss = speed_trial.users_loss(kernels, trial)
+    return [
+        (kernels.name, "warning" if loss else "ok", speed_trial.kernels_text(kernels, trial)),
+        (memory.name, "ok", speed_trial.memory_text(memory, trial)),
+        (threads.name, "ok", f"{threads.state}: {threads.why}"),
+    ]
 
 
 def _folder(workspace: Workspace) -> Finding:

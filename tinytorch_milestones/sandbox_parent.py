@@ -18,6 +18,7 @@ from typing import IO, Literal
 
 import msgspec
 
+from tinytorch_milestones import speed
 from tinytorch_milestones.sandbox_child import Header, Job, Receiver
 from tinytorch_milestones.sweep import (
     MARK,
@@ -267,7 +268,7 @@ def _start(output: IO[bytes], mark: str, env: dict[str, str] | None) -> subproce
         "from tinytorch_milestones.sandbox_child import main\n"
         "main()"
     )
-    environment = {**dict.fromkeys(_THREADS, "1"), **os.environ, **(env or {}), MARK: mark}
+    environment = {**dict.fromkeys(_THREADS, "1"), **speed.inherited(), **(env or {}), MARK: mark}
     return subprocess.Popen(
         [sys.executable, "-P", "-c", code],
         stdin=subprocess.PIPE,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
@@ -14,6 +15,7 @@ from jupyter_core.paths import is_hidden
 from jupyter_server.extension.application import ExtensionApp
 from traitlets import Bool, Float, Unicode
 
+from tinytorch_milestones import speed
 from tinytorch_milestones.errors import NoWorkspace, TinyTorchError
 from tinytorch_milestones.files import write_atomic
 from tinytorch_milestones.server_course import WATCHED, Course
@@ -59,6 +61,8 @@ class TinyTorchApp(ExtensionApp):
 
     def initialize_settings(self) -> None:
         """Register the events and get ready to follow courses."""
+        # kernels and terminals inherit it, however this server was started
+        os.environ.update(speed.environment())
         self.courses: dict[Path, Course] = {}
         self._opening: dict[Path, asyncio.Task[Course]] = {}
         self._executor = ThreadPoolExecutor(max_workers=8, thread_name_prefix="tinytorch")

@@ -21,6 +21,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run `tito` with these arguments (default: the command line's) and return its exit code."""
     import click
 
+    from tinytorch_milestones import speed
+
+    # before numpy is loaded; what we start inherits it, JupyterLab and its kernels too
+    speed.apply()
+
     from tinytorch_milestones.cli.commands import tito
     from tinytorch_milestones.cli.output import complain
     from tinytorch_milestones.errors import NoWorkspace, TinyTorchError, UnknownName
