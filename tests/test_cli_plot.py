@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import math
+import re
 
 import pytest
 from rich.text import Text
 
-from tinytorch_milestones.cli.plot import Canvas, Curve, Level, chart
+from tinytorch_milestones.cli import main
+from tinytorch_milestones.cli.output import Screen
+from tinytorch_milestones.cli.per_class import show_classes
+from tinytorch_milestones.cli.plot import Canvas, Curve, Level, bars, chart
+from tinytorch_milestones.tracker import Tracker
 
 
 def plain(rows: list[Text]) -> list[str]:
@@ -83,3 +88,48 @@ def test_a_caption_gives_way_to_a_curve() -> None:
     crowd = [((i % 50) / 49, (i // 50) / 30) for i in range(1550)]
     crowded = plain(chart([(crowd, "")], width=40, height=9, low=0, high=1, levels=level))
     assert not any("chance" in row for row in crowded)
+
+
+SHARES = [("cat", 0.5), ("automobile", 1.0), ("dog", 0.0), ("ship", 0.3), ("frog", 0.4)]
+
+
+@pytest.mark.parametrize("width", [34, 40, 76, 100])
+@pytest.mark.parametrize("count", [1, 5, 10])
+def test_bars_fit_and_are_as_long_as_their_shares(width: int, count: int) -> None:
+    rows = bars((2 * SHARES)[:count], width=width)
+    assert max(row.cell_len for row in rows) <= width
+    assert len(rows) == (count if count < 10 or width < 70 else 5)
+    text = "\n".join(plain(rows))
+    assert text.count("automobile") == {1: 0, 5: 1, 10: 2}[count]
+    full = rows[0].plain.count("\u2588") / rows[0].plain.count("\u00b7") if count == 1 else 1
+    assert full == pytest.approx(1, abs=0.2)
+
+
+def test_tenths_are_written_where_all_are_near_the_top() -> None:
+    (row,) = bars([("7", 0.9876)], width=40)
+    assert row.plain.endswith("98.8 %")
+    (row,) = bars([("7", 0.4876)], width=40)
+    assert row.plain.endswith("49 %")
+    assert bars([], width=40) == []
+
+
+def test_a_pipe_is_told_of_classes_in_words(capsys: pytest.CaptureFixture[str]) -> None:
+    show_classes(Screen(), {"accuracy": 0.5, "class.cat": 0.29, "class.dog": 0.71})
+    assert capsys.readouterr().out == "  Right of each class: cat 29.0 %, dog 71.0 %\n"
+    show_classes(Screen(), {"accuracy": 0.5})
+    assert capsys.readouterr().out == ""
+    show_classes(Screen(), {f"class.{i}": i / 100 for i in range(100)})
+    said = " ".join(capsys.readouterr().out.split())
+    assert "99 99.0 %" in said
+    assert "0 0.0 %" in said
+    assert "50 50.0 %" not in said
+
+
+def test_a_run_in_a_process_of_its_own_tells_of_its_classes(
+    course: Tracker, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(course.workspace.root)
+    assert main(["milestone", "demo", "mlp", "--part", "digits"]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    found = re.search(r"Right of each class: 0 [\d.]+ %, 1 [\d.]+ %, .*, 9 [\d.]+ %", said)
+    assert found, said

@@ -12,8 +12,9 @@ import pytest
 from tests.board import PART, boundary, opened, steps
 from tinytorch_milestones.catalog.model import Gate, Part
 from tinytorch_milestones.part_run import Ghost, Run
-from tinytorch_milestones.widgets.figure import HEIGHT, RunFigure
+from tinytorch_milestones.widgets.figure import RunFigure
 from tinytorch_milestones.widgets.gradients import layer_names, state_of
+from tinytorch_milestones.widgets.layout import HEIGHT
 from tinytorch_milestones.widgets.theme import LIGHT
 
 

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+from rich.cells import cell_len
 from rich.text import Text
 
 _BUCKETS = 400
@@ -19,6 +20,9 @@ _BLANK = 0x2800
 # the bit of each dot of a braille cell, by row and column
 _BITS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))
 _LABEL = 6
+_NUMBER = 7  # characters of `100.0 %`
+_EIGHTHS = " \u258f\u258e\u258d\u258c\u258b\u258a\u2589"  # of a block, from the left
+_SHORTEST_BAR, _LONGEST_BAR, _BETWEEN = 8, 24, 4
 
 Points = Sequence[tuple[float, float]]
 """Where along the run (0 to 1), and the value there."""
@@ -148,6 +152,31 @@ def chart(
         Text.assemble((label.rjust(_LABEL), "dim"), " ", row)
         for label, row in zip(_labels(low, high, height, percent), canvas.rows(), strict=True)
     ]
+
+
+def bars(shares: Sequence[tuple[str, float]], *, width: int, style: str = "") -> list[Text]:
+    """Shares from 0 to 1 as bars with names and numbers, in as many columns as are readable.
+
+    They are read down the columns; a text for every row, at most `width` wide.
+    """
+    if not shares:
+        return []
+    name = max(cell_len(word) for word, _ in shares)
+    least = name + _NUMBER + 2 + _SHORTEST_BAR
+    columns = max(1, min((width + _BETWEEN) // (least + _BETWEEN), -(-len(shares) // 5), 2))
+    each = (width + _BETWEEN) // columns - _BETWEEN
+    length = min(_LONGEST_BAR, max(4, each - name - _NUMBER - 2))
+    digits = 1 if sum(share for _, share in shares) > 0.9 * len(shares) else 0
+    cells = []
+    for word, share in shares:
+        full, part = divmod(round(8 * length * min(1.0, max(0.0, share))), 8)
+        bar = "\u2588" * full + (_EIGHTHS[part] if part else "")
+        number = f"{100 * share:.{digits}f} %".rjust(_NUMBER)
+        padding = " " * (name - cell_len(word))
+        rest = ("\u00b7" * (length - len(bar)), "dim")
+        cells.append(Text.assemble(word, padding, " ", (bar, style), rest, " ", number))
+    rows = -(-len(cells) // columns)
+    return [Text(" " * _BETWEEN).join(cells[row::rows]) for row in range(rows)]
 
 
 def _caption(canvas: Canvas, level: Level, row: int) -> None:

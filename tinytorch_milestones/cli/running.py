@@ -8,9 +8,11 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+from tinytorch_milestones.cli.chips import gate_chips
 from tinytorch_milestones.cli.output import Screen, duration
-from tinytorch_milestones.cli.views import gate_mark, show_gates, show_hints
-from tinytorch_milestones.milestone_words import at_work
+from tinytorch_milestones.cli.per_class import show_classes
+from tinytorch_milestones.cli.views import show_gates, show_hints
+from tinytorch_milestones.milestone_words import at_work, kept_epochs
 
 if TYPE_CHECKING:
     from rich.console import Group
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 _FRAME_SECONDS = 0.1
 _SHARE = 0.03  # of the time may go into drawing
 _WATCHABLE_SECONDS = 2.5
+_WORTH_TELLING = 10.0  # seconds of training from which on its memory is told at the end
 _LEAST_CHART, _TALLEST_CHART = 4, 14
 _SMALLEST = (40, 14)  # columns and rows below which curves are not worth drawing
 
@@ -41,6 +44,11 @@ def whose(run: Run) -> str:
     return "your code" if run.implementation == "yours" else "the reference code"
 
 
+def gone_on(run: Run) -> str:
+    """Where a run that was interrupted goes on."""
+    return f"Going on after epoch {run.resumed} of {run.evidence.epochs}."
+
+
 def show_result(screen: Screen, report: PartReport, modules: Sequence[Module]) -> None:
     """How a part ended: what to look at, the figures of the run, the modules at work in it."""
     if report.error:
@@ -53,11 +61,18 @@ def show_result(screen: Screen, report: PartReport, modules: Sequence[Module]) -
     elif report.interrupted:
         screen.line(("Stopped. ", "yellow"), "No credit; the attempt is kept as interrupted.")
     word, style = ("Passed", "bold green") if report.passed else ("Not passed", "bold red")
+    if kept := kept_epochs(report):
+        command = f"tito milestone run {report.milestone} --resume"
+        screen.line(f"{kept} Go on with it: ", (command, "cyan"))
     if report.interrupted or report.error:
         word, style = "Ended", "bold"
     figures = [f"{report.steps:,} steps in {duration(report.seconds)} of training"]
     if report.samples_per_second:
         figures.append(f"{report.samples_per_second:,.0f} samples/s")
+    if report.memory and report.seconds > _WORTH_TELLING:
+        figures.append(f"at most {report.memory / 1e6:,.0f} MB")
+    if report.resumed_epoch:
+        figures.append(f"gone on with after epoch {report.resumed_epoch}")
     score = f" {report.score_text}" if report.score_text and not report.error else ""
     screen.line((f"{word}: ", style), f"{report.title}{score}, {', '.join(figures)}")
     if busy := at_work(report.exercised, modules):
@@ -94,10 +109,13 @@ class PlainView:
 
     def started(self, milestone: Milestone, part: Part, run: Run) -> None:
         """Say what runs and whose code."""
-        self._tenth = 0
+        evidence = run.evidence
+        self._tenth = 10 * evidence.steps // max(1, evidence.planned)
         self._screen.line((f"{milestone.year}  {milestone.title}: {part.title}", "bold"))
         self._screen.line(part.story, indent=2)
         self._screen.line(f"{whose(run)}: {run.path}", indent=2)
+        if run.resumed:
+            self._screen.line(gone_on(run), indent=2)
         self._flush()
 
     def stepped(self, step: Step, run: Run) -> None:
@@ -107,18 +125,27 @@ class PlainView:
             return
         self._tenth = tenth
         words = [f"{min(10 * tenth, 100):3d} %", f"step {step.step:,} of {step.steps:,}"]
+        if step.epochs > 1:
+            words.append(f"epoch {step.epoch} of {step.epochs}")
         words.append(f"loss {step.loss:.4g}")
         if run.evidence.accuracies:
             words.append(f"accuracy {100 * run.evidence.accuracies[-1][1]:.1f} %")
         left = run.seconds_left()
         if left is not None and step.step < step.steps:
             words.append(f"{duration(left)} left")
+        more = [f"{run.samples_per_second:,.0f} samples/s"] if run.samples_per_second else []
+        if run.seconds > _WORTH_TELLING and (memory := run.memory):
+            more.append(f"{memory / 1e6:,.0f} MB")
+        while more and 2 + len("  ".join([*words, *more])) > self._screen.width:
+            more.pop()
+        words += more
         self._screen.line("  ".join(words), indent=2)
         self._flush()
 
     def finished(self, report: PartReport, run: Run) -> None:
         """Print gates and result."""
         show_gates(self._screen, list(report.verdicts))
+        show_classes(self._screen, run.evidence.metrics)
         show_result(self._screen, report, self._modules)
         self._screen.blank()
         self._flush()
@@ -163,6 +190,7 @@ class LiveView:
 
         self._milestone, self._part = milestone, part
         self._loss, self._accuracy = Curve(), Curve()
+        self._take_up(run)
         # one curve behind is enough here: what the person did last, else how it may look
         name = next((name for name in ("last run", "reference") if name in run.ghosts), "")
         self._behind = f"dim: {name}"
@@ -171,6 +199,8 @@ class LiveView:
         self._next = 0.0
         self._screen.line((f"{milestone.year}  {milestone.title}", "bold"))
         self._screen.line(part.story, indent=6)
+        if run.resumed:
+            self._screen.line(gone_on(run), indent=6)
         self._live = Live(
             console=self._screen.console,
             auto_refresh=False,
@@ -180,6 +210,14 @@ class LiveView:
         )
         self._live.start()
         self._draw(run, run.verdicts())
+
+    def _take_up(self, run: Run) -> None:
+        """The curves of a run that goes on, as far as they are known."""
+        planned = max(1, run.evidence.planned)
+        for number, loss in enumerate(run.evidence.losses, start=1):
+            self._loss.add(number / planned, loss)
+        for number, value in run.evidence.accuracies:
+            self._accuracy.add(number / planned, value)
 
     def stepped(self, step: Step, run: Run) -> None:
         """Take the step in; draw when it is time."""
@@ -199,6 +237,7 @@ class LiveView:
         """Leave the last picture standing and say how it ended."""
         self._draw(run, report.verdicts, final=True)
         self._stop()
+        show_classes(self._screen, run.evidence.metrics)
         show_result(self._screen, report, self._modules)
         self._screen.blank()
 
@@ -214,12 +253,12 @@ class LiveView:
         lines = [
             _ends(Text(self._part.title, "bold"), Text(whose(run), "dim"), width),
             self._bar(run, width),
-            _ends(*self._progress(run, final), width),
+            _ends(*self._progress(run, final, width), width),
             Text(),
         ]
         # one row stays free for the cursor, or the terminal scrolls at every frame
         room = self._screen.console.height - len(lines) - 3
-        chips = _chips(verdicts, width, max(1, min(room - _LEAST_CHART, room // 2)))
+        chips = gate_chips(verdicts, width, max(1, min(room - _LEAST_CHART, room // 2)))
         height = max(_LEAST_CHART, min(room - len(chips), _TALLEST_CHART))
         lines += self._charts(run.latest.steps if run.latest else 0, width, height)
         lines += [Text(), *chips]
@@ -233,7 +272,7 @@ class LiveView:
         full = min(width, round(share * width))
         return Text.assemble(("━" * full, "cyan"), ("─" * (width - full), "dim"))
 
-    def _progress(self, run: Run, final: bool) -> tuple[Text, Text]:
+    def _progress(self, run: Run, final: bool, width: int) -> tuple[Text, Text]:
         from rich.text import Text
 
         step = run.latest
@@ -247,7 +286,10 @@ class LiveView:
         if left is not None and not final:
             figures.append(f"{duration(left)} left")
         if memory := run.memory:
-            figures.append(f"{memory / 1e6:,.0f} MB")
+            figures.append(f"peak {memory / 1e6:,.0f} MB")
+        # the last ones go first where there is no room for all
+        while figures and len(where) + 2 + len(", ".join(figures)) > width:
+            figures.pop()
         return Text(where), Text(", ".join(figures), "dim")
 
     def _charts(self, steps: int, width: int, height: int) -> list[Text]:
@@ -329,44 +371,3 @@ def _ends(left: Text, right: Text, width: int) -> Text:
         left.truncate(width, overflow="ellipsis")
         return left
     return Text.assemble(left, " " * gap, right)
-
-
-def _chips(verdicts: list[VerdictState], width: int, most: int) -> list[Text]:
-    """Gates side by side, as many to a line as fit; what passed shrinks to a number when there
-    are too many lines, and then what waits."""
-    from rich.text import Text
-
-    chips = {id(verdict): _chip(verdict) for verdict in verdicts}
-    lines = _flow(list(chips.values()), width)
-    summary: list[Text] = []
-    for passed, word in ((True, "passed"), (None, "waiting")):
-        some = [verdict for verdict in verdicts if verdict.passed is passed]
-        if len(lines) <= most or len(some) < 2:
-            continue
-        for verdict in some:
-            del chips[id(verdict)]
-        mark, _ = gate_mark(some[0])
-        summary.append(Text.assemble(mark, f" {len(some)} gates {word}"))
-        lines = _flow([*summary, *chips.values()], width)
-    return lines[:most]
-
-
-def _chip(verdict: VerdictState) -> Text:
-    from rich.text import Text
-
-    measured = f" {verdict.measured}" if verdict.measured else ""
-    mark, _ = gate_mark(verdict)
-    return Text.assemble(mark, f" {verdict.title}{measured}", (f" ({verdict.required})", "dim"))
-
-
-def _flow(chips: list[Text], width: int) -> list[Text]:
-    lines: list[Text] = []
-    for chip in chips:
-        if lines and lines[-1].cell_len + 3 + chip.cell_len <= width:
-            lines[-1].append("   ")
-            lines[-1].append_text(chip)
-        else:
-            line = chip.copy()
-            line.truncate(width, overflow="ellipsis")
-            lines.append(line)
-    return lines

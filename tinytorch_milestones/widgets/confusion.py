@@ -9,11 +9,14 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgba
 
-from tinytorch_milestones.widgets.images import Images
+from tinytorch_milestones.widgets.images import Images, mixed
 from tinytorch_milestones.widgets.placing import inches
 from tinytorch_milestones.widgets.theme import Theme
+from tinytorch_milestones.widgets.tiles import short
 
 _READABLE = 16  # classes; with more of them the counts are left out
+_UPRIGHT = 3  # characters of a name that stand over a column; longer ones are slanted
+_MANY = 40  # cells of mistakes, from which on only the common ones are bold
 
 
 class Confusion:
@@ -32,19 +35,26 @@ class Confusion:
         count = len(counts)
         axes.imshow(self._tints(counts), aspect="auto", interpolation="nearest")
         axes.xaxis.tick_top()
-        axes.set_xticks(range(count), names)
-        axes.set_yticks(range(count), names)
+        shown = [short(name) for name in names]
+        slanted = max(map(len, shown), default=0) > _UPRIGHT
+        axes.set_xticks(range(count), shown)
+        axes.set_yticks(range(count), shown)
         axes.tick_params(colors=theme.muted, labelsize=7.5, length=0, pad=2)
         axes.set_ylabel("what it was", fontsize=7.5, color=theme.muted, labelpad=3)
         axes.set_xlabel(said(counts, names), fontsize=7.5, color=theme.muted, labelpad=4)
+        if slanted:
+            for label in axes.get_xticklabels():
+                label.set(rotation=35, ha="left", rotation_mode="anchor")
         axes.set_title("what the network said", fontsize=7.5, color=theme.muted, pad=4)
         for spine in axes.spines.values():
             spine.set_color(theme.faint)
         if count > _READABLE:
             return
+        mistakes = counts * (1 - np.eye(count, dtype=int))
+        common = 0.2 * mistakes.max() if np.count_nonzero(mistakes) > _MANY else 0
         for (row, column), number in np.ndenumerate(counts):
             if number:
-                mistake = row != column
+                mistake = row != column and number > common
                 axes.text(
                     column,
                     row,
@@ -62,7 +72,11 @@ class Confusion:
         most = max(1.0, float(mistakes.max()))
         tints = np.zeros((*counts.shape, 4))
         tints[...] = to_rgba(self.theme.gate)
-        tints[..., 3] = np.where(mistakes > 0, 0.15 + 0.5 * np.sqrt(mistakes / most), 0.0)
+        share = mistakes / most
+        if np.count_nonzero(mistakes) > _MANY:
+            tints[..., 3] = 0.65 * share  # where hardly a cell is empty, a few stand out
+        else:
+            tints[..., 3] = np.where(mistakes > 0, 0.15 + 0.5 * np.sqrt(share), 0.0)
         diagonal = np.arange(len(counts))
         tints[diagonal, diagonal] = to_rgba(self.theme.faint, 0.25)
         return tints
@@ -96,29 +110,9 @@ class Evaluation:
 
     def update(self, picture: dict[str, Any]) -> None:
         """Show both."""
-        self._samples.update(_mixed(picture))
+        self._samples.update({**mixed(picture), "weights": None})
         self._counts.update(picture["confusion"])
         self.moving = self._samples.moving
-
-
-def _mixed(picture: dict[str, Any]) -> dict[str, Any]:
-    """The pictures in an order whose beginning shows mistakes and right guesses in proportion.
-
-    A recipe gives those it gets wrong first, and there is room for the first few only.
-    """
-    pairs = zip(picture["guesses"], picture["truths"], strict=False)
-    right = [str(guess) == str(truth) for guess, truth in pairs]
-    ranks: dict[int, float] = {}
-    for kind in (True, False):
-        members = [i for i, value in enumerate(right) if value == kind]
-        ranks |= {i: (place + 0.5) / len(members) for place, i in enumerate(members)}
-    order = sorted(ranks, key=lambda i: ranks[i])
-    lists = {
-        name: [picture[name][i] for i in order]
-        for name in ("images", "guesses", "truths", "confidence")
-        if picture.get(name) is not None
-    }
-    return {**picture, **lists, "weights": None}
 
 
 def said(counts: Any, names: list[str]) -> str:

@@ -5,13 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from tinytorch_milestones.catalog.model import Part
 from tinytorch_milestones.state import PartReport
 from tinytorch_milestones.widgets import confusion
+from tinytorch_milestones.widgets.filters import layer_of
 from tinytorch_milestones.widgets.gradients import layer_norms, state_of
 
 if TYPE_CHECKING:
     from tinytorch_milestones.tracker import Run
+
+_MISTAKES = 3  # that are named
 
 
 def describe(
@@ -27,7 +32,9 @@ def describe(
         words.append(f"Loss from {report.losses[0]:.3g} to {report.losses[-1]:.3g}.")
     if report.accuracies:
         first, last = report.accuracies[0][1], report.accuracies[-1][1]
-        words.append(f"Accuracy on held-out data from {first:.1%} to {last:.1%}.")
+        judged = run.evidence.metrics.get("accuracy", last)
+        whole = "" if judged == last else f" of a sample, {judged:.1%} of all"
+        words.append(f"Accuracy on held-out data from {first:.1%} to {last:.1%}{whole}.")
     if len(layers) > 1:
         words.append(_gradients(run, layers))
     if picture:
@@ -54,4 +61,45 @@ def _seen(picture: dict[str, Any]) -> list[str]:
     if counts := picture.get("confusion"):
         names = [str(name) for name in counts["labels"]]
         words.append(f"All held out: {confusion.said(counts['matrix'], names)}.")
+    if classes := picture.get("classes"):
+        shares = ", ".join(f"{name} {share:.1%}" for name, share, _ in classes)
+        words.append(f"Right of each class: {shares}.")
+    if filters := picture.get("filters"):
+        words.append(_filters(filters))
+    if maps := picture.get("maps"):
+        words.append(_maps(maps))
+    if worst := (picture.get("extremes") or {}).get("worst"):
+        words += _mistakes(worst)
     return words
+
+
+def _filters(filters: dict[str, Any]) -> str:
+    """How many filters there are, of what size, and how far they have come."""
+    weights = np.asarray(filters["weights"], dtype=float)
+    count, _, high, wide = weights.shape
+    layer = layer_of(filters)
+    text = f"{count} filters of {wide} by {high} pixels" + (f" in {layer}" if layer else "")
+    start = filters.get("start")
+    if start is not None and (before := float(np.linalg.norm(start))) > 0:
+        change = float(np.linalg.norm(weights - start)) / before
+        text += f", changed by {change:.0%} of what they were at the start"
+    return text + "."
+
+
+def _maps(maps: dict[str, Any]) -> str:
+    """How many of the filters answer to the image that is shown."""
+    values = np.asarray(maps["maps"], dtype=float)
+    answering = int((np.abs(values).max(axis=(1, 2)) > 0).sum())
+    label = str(maps.get("label", ""))
+    image = f"one image ({label})" if label else "one image"
+    return f"Of {len(values)} feature maps of {image}, {answering} answer to it."
+
+
+def _mistakes(worst: dict[str, Any]) -> list[str]:
+    told = [
+        f"{truth} taken for {guess} ({float(sure):.0%} sure)"
+        for truth, guess, sure in zip(
+            worst["truths"], worst["guesses"], worst.get("confidence") or (), strict=False
+        )
+    ]
+    return [f"Surest mistakes: {', '.join(told[:_MISTAKES])}."] if told else []

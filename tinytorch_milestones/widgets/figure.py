@@ -8,27 +8,28 @@ pixels; a frame only draws what moves on top of it, which takes a fifth of the t
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Collection, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from tinytorch_milestones.widgets.exchange import Paletted, exchanged, over_paper
-from tinytorch_milestones.widgets.gradients import GradientStrip, height_of
+from tinytorch_milestones.widgets.classes import ClassBars, Extremes
+from tinytorch_milestones.widgets.confusion import Confusion
+from tinytorch_milestones.widgets.exchange import Paletted, over_paper
+from tinytorch_milestones.widgets.filters import Filters, Maps
+from tinytorch_milestones.widgets.gradients import GradientStrip
+from tinytorch_milestones.widgets.layout import WIDTH, Box, Layout
 from tinytorch_milestones.widgets.panels import AccuracyPanel, LossPanel
 from tinytorch_milestones.widgets.theme import DARK, LIGHT, Theme
+from tinytorch_milestones.widgets.tiles import Tiles
 from tinytorch_milestones.widgets.views import KINDS, View, kind_of
 
 if TYPE_CHECKING:
     from tinytorch_milestones.catalog.model import Part
     from tinytorch_milestones.tracker import Ghost, Run
-
-WIDTH, HEIGHT = 9.6, 2.9  # inches, at 100 pixels an inch, without the gradients
-_ABOVE, _BELOW = 0.46, 0.38  # inches around the curves, for title and numbers
-_STRIP_ABOVE, _STRIP_BELOW = 0.3, 0.2  # and around the bars of the gradients
 
 
 class Keepsakes(NamedTuple):
@@ -39,11 +40,22 @@ class Keepsakes(NamedTuple):
     paper: bytes
 
 
+class Panel(Protocol):
+    """Draws one key of a picture."""
+
+    moving: list[Artist]
+
+    def __init__(self, axes: Axes, theme: Theme) -> None: ...
+
+    def update(self, shown: Any) -> None:
+        """Show what the picture holds under the panel's name."""
+
+
 class RunFigure:
     """The figure of one part's run in one theme.
 
     `layers` are those whose gradients are shown below the curves: from two layers on there is
-    something to compare.
+    something to compare. `panels` are those beside the view, as `panels_of` a picture found them.
     """
 
     def __init__(
@@ -53,31 +65,50 @@ class RunFigure:
         *,
         ghosts: Mapping[str, Ghost] | None = None,
         layers: Sequence[str] = (),
+        panels: Collection[str] = (),
+        final: bool = False,
     ) -> None:
-        self.theme = theme
-        bars = height_of(len(layers)) if len(layers) > 1 else 0.0
-        below = bars + _STRIP_ABOVE + _STRIP_BELOW if bars else 0.0
-        self.height = HEIGHT + below
+        self.theme, self.panels, self.final = theme, frozenset(panels), final
+        layout = Layout(panels, len(layers) if len(layers) > 1 else 0, final=final)
+        self.height = layout.height
         self._figure = Figure(figsize=(WIDTH, self.height), dpi=100, facecolor=theme.paper)
         self._canvas: Any = FigureCanvasAgg(self._figure)  # its methods carry no types
-        curves = (below + _BELOW, HEIGHT - _ABOVE - _BELOW)
-        self._loss = LossPanel(self._axes(0.045, 0.262, *curves), theme, ghosts or {})
-        self._accuracy = AccuracyPanel(self._axes(0.362, 0.262, *curves), theme, part, ghosts or {})
+        self._loss = LossPanel(self._axes(layout.loss), theme, ghosts or {})
+        self._accuracy = AccuracyPanel(self._axes(layout.accuracy), theme, part, ghosts or {})
         self._strip: GradientStrip | None = None
-        if bars:
-            place = self._axes(0.105, 0.519, _STRIP_BELOW, bars)
-            self._strip = GradientStrip(place, theme, list(layers), (0.045 - 0.105) / 0.519)
-        self._view_axes = self._axes(0.672, 0.322, 0.15, self.height - _ABOVE - 0.15)
+        if layout.strip is not None:
+            strip = self._axes(layout.strip)
+            self._strip = GradientStrip(strip, theme, list(layers), layout.heading)
+        self._beside = {name: self._panel(name, box) for name, box in layout.beside.items()}
+        self._view_axes = self._axes(layout.view)
         self._view_axes.set_facecolor(theme.paper)
         self._view_axes.set_axis_off()
         self._view: View | None = None
         self._view_kind = ""
+        self._title: Any = None  # of the view: it tells of the last evaluation
         self._still: Any = None  # pixels of everything that does not move
 
-    def _axes(self, left: float, width: float, bottom: float, height: float) -> Axes:
-        """Axes at a share of the width, and at inches of the height."""
-        box = (left, bottom / self.height, width, height / self.height)
-        return self._figure.add_axes(box)
+    def _axes(self, box: Box) -> Axes:
+        shares = (
+            box.left / WIDTH,
+            box.bottom / self.height,
+            box.width / WIDTH,
+            box.height / self.height,
+        )
+        return self._figure.add_axes(shares)
+
+    def _panel(self, name: str, box: Box) -> Panel:
+        axes = self._axes(box)
+        if name == "filters":
+            return Filters(axes, self.theme, start=self.final)
+        if name == "classes":
+            return ClassBars(axes, self.theme, named="confusion" not in self.panels)
+        kinds: dict[str, type[Panel]] = {
+            "maps": Maps,
+            "confusion": Confusion,
+            "extremes": Extremes,
+        }
+        return kinds[name](axes, self.theme)
 
     def update(self, run: Run, picture: dict[str, Any] | None, *, final: bool = False) -> None:
         """Show where `run` stands; `picture` is what the step's view gave, None to keep the last.
@@ -88,7 +119,8 @@ class RunFigure:
         steps = max(2, evidence.steps if final else max(evidence.planned, evidence.steps))
         changed = [panel.set_steps(steps) for panel in (self._loss, self._accuracy)]
         changed.append(self._loss.show(evidence.losses, final=final))
-        self._accuracy.show(evidence.accuracies, final=final)
+        judged = evidence.metrics.get("accuracy")
+        self._accuracy.show(evidence.accuracies, final=final, judged=judged)
         if any(changed):
             self._loss.settle()
             self._accuracy.settle()
@@ -97,9 +129,19 @@ class RunFigure:
             self._strip.update(evidence.parameters)
         if picture:
             self._show_view(picture, final)
+            self._show_beside(picture)
+
+    def _show_beside(self, picture: dict[str, Any]) -> None:
+        for name, panel in self._beside.items():
+            if picture.get(name):
+                prepared = bool(panel.moving)
+                panel.update(picture[name])
+                if not prepared:
+                    self._still = None
 
     def _show_view(self, picture: dict[str, Any], final: bool) -> None:
-        kind = kind_of(picture, final=final)
+        # a confusion that has its own panel needs none within the view
+        kind = kind_of(picture, final=final and "confusion" not in self.panels)
         if not kind:
             return
         if kind != self._view_kind:
@@ -110,15 +152,16 @@ class RunFigure:
             self._view_axes.set_yticks([])
             for spine in self._view_axes.spines.values():
                 spine.set_color(self.theme.faint)
+            self._title = self._view_axes.set_title(
+                "", loc="left", fontsize=9, color=self.theme.muted, pad=7
+            )
+            self._title.set_animated(True)
             self._view = KINDS[kind](self._view_axes, self.theme)
             self._view_kind = kind
             self._still = None
         if self._view is not None:
             self._view.update(picture)
-        title = str(picture.get("title", ""))
-        if self._view_axes.get_title(loc="left") != title:
-            self._view_axes.set_title(title, loc="left", fontsize=9, color=self.theme.muted, pad=7)
-            self._still = None
+        self._title.set_text(str(picture.get("title", "")))
 
     def png(self) -> bytes:
         """The figure as PNG, made fast: for a frame that the next one replaces."""
@@ -131,21 +174,19 @@ class RunFigure:
 
     def keepsakes(self) -> Keepsakes:
         """The figure made small, in both themes and for paper."""
-        few = Paletted(self._few())
-        drawn = {self.theme.name: few.colours}
-        for theme in (LIGHT, DARK):
-            if theme.name not in drawn:
-                drawn[theme.name] = exchanged(few.colours, self.theme, theme)
-        return Keepsakes(
-            light=few.png(drawn[LIGHT.name], few.opacity),
-            dark=few.png(drawn[DARK.name], few.opacity),
-            paper=few.png(over_paper(drawn[LIGHT.name], few.opacity, LIGHT)),
+        picture = self._pixels(alpha=0.0)
+        tiles = [artist for artist in self._moving() if isinstance(artist, Tiles)]
+        photographs, inked = (
+            [place for one in tiles if one.colour == colour for place in one.boxes(picture.height)]
+            for colour in (True, False)
         )
-
-    def _few(self) -> Any:
-        from PIL import Image
-
-        return self._pixels(alpha=0.0).quantize(255, method=Image.Quantize.FASTOCTREE)
+        few = Paletted(picture, photographs, inked)
+        light, dark = few.colours_in(self.theme, LIGHT), few.colours_in(self.theme, DARK)
+        return Keepsakes(
+            light=few.png(light, few.opacity),
+            dark=few.png(dark, few.opacity),
+            paper=few.png(over_paper(light, few.opacity, LIGHT)),
+        )
 
     def _pixels(self, alpha: float) -> Any:
         from PIL import Image
@@ -165,12 +206,16 @@ class RunFigure:
             self._still = self._canvas.copy_from_bbox(self._figure.bbox)
         else:
             self._canvas.restore_region(self._still)
+        renderer = self._canvas.get_renderer()
+        for artist in sorted(self._moving(), key=lambda artist: artist.get_zorder()):
+            artist.draw(renderer)
+
+    def _moving(self) -> list[Artist]:
         moving: list[Artist] = [*self._loss.moving, *self._accuracy.moving]
         moving += self._strip.moving if self._strip is not None else []
         moving += self._view.moving if self._view is not None else []
-        renderer = self._canvas.get_renderer()
-        for artist in sorted(moving, key=lambda artist: artist.get_zorder()):
-            artist.draw(renderer)
+        moving += [artist for panel in self._beside.values() for artist in panel.moving]
+        return moving if self._title is None else [*moving, self._title]
 
 
 def _encode(picture: Any) -> bytes:

@@ -10,6 +10,7 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
+from tinytorch_milestones.widgets.placing import inches
 from tinytorch_milestones.widgets.theme import Theme
 
 if TYPE_CHECKING:
@@ -20,6 +21,8 @@ _VANISHING, _EXPLODING = 1e-5, 1e2
 _NAMED = 8  # more layers than this are not each named
 _PITCH = 0.145  # inches between two layers
 _MOST = 1.2  # inches for all of them
+_GAP = 0.05  # inches between a bar and its number
+_NARROW = 3.0  # inches of width, below which there is less room for numbers
 
 
 class GradientStrip:
@@ -39,7 +42,8 @@ class GradientStrip:
         axes.set_xscale("log")
         axes.set_xlim(_LOW, _HIGH)
         axes.set_ylim(count - 0.5, -0.5)
-        axes.xaxis.set_major_locator(FixedLocator([1e-4, 1e-2, 1]))
+        wide, _ = inches(axes)
+        axes.xaxis.set_major_locator(FixedLocator([1e-2, 1] if wide < _NARROW else [1e-4, 1e-2, 1]))
         axes.xaxis.set_minor_locator(NullLocator())
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         axes.tick_params(colors=theme.muted, labelsize=7, length=0, pad=2)
@@ -63,6 +67,8 @@ class GradientStrip:
                 ha="center",
                 va="top",
             )
+        # the same distance behind a bar, however many decades an inch has
+        self._behind = (_HIGH / _LOW) ** (_GAP / wide)
         self._bars = axes.barh(range(count), [0.0] * count, height=0.62, left=_LOW, zorder=2)
         size = 7 if count <= _NAMED else 5.5
         self._words = [
@@ -92,7 +98,7 @@ class GradientStrip:
         words.set_fontweight("bold" if said else "normal")
         # an exploding layer's words stand within its bar, which leaves no room behind it
         inside = end > _EXPLODING
-        words.set_x(end * 0.8 if inside else end * 1.3)
+        words.set_x(end * 0.8 if inside else end * self._behind)
         words.set_horizontalalignment("right" if inside else "left")
         if inside:
             words.set_color(theme.paper)

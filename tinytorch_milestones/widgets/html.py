@@ -66,13 +66,14 @@ _STYLE = """
 .tinytorch-block table.tinytorch-work td.tinytorch-bar { width: 100%; padding-right: 0; }
 .tinytorch-bar > div { height: 6px; border-radius: 3px;
   background: var(--jp-brand-color1, #1976d2); opacity: 0.7; }
-.tinytorch-figure { max-width: 960px; }
-.tinytorch-figure img { width: 100%; height: auto; margin: 0; }
+.tinytorch-figure { max-width: 960px; overflow-x: auto; }
+.tinytorch-figure img { width: 100%; min-width: 620px; height: auto; margin: 0; }
 .tinytorch-figure img.tinytorch-light { background-color: transparent !important; }
 .tinytorch-figure img.tinytorch-dark { display: none; }
 [data-jp-theme-light="false"] .tinytorch-figure img.tinytorch-dark { display: block !important; }
 [data-jp-theme-light="false"] .tinytorch-figure img.tinytorch-light { display: none; }
 @media print {
+  .tinytorch-figure img { min-width: 0; }
   .tinytorch-figure img.tinytorch-light,
   [data-jp-theme-light="false"] .tinytorch-figure img.tinytorch-light { display: block !important; }
   .tinytorch-figure img.tinytorch-dark,

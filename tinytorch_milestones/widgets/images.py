@@ -11,12 +11,16 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap, to_rgb, to_rgba
 from matplotlib.patches import Rectangle
 
-from tinytorch_milestones.widgets.placing import inches
 from tinytorch_milestones.widgets.theme import Theme
+from tinytorch_milestones.widgets.tiles import Place, Tiles, measured, rows_of, short
 
 _CAPTION = 0.18  # inches above a picture, for the guess
 _SPACE = 0.07  # between two pictures, at least
 _WIDTH_OF_GUESS, _WIDTH_OF_BOTH = 0.3, 0.6  # of a guess, and of one that says how sure it is
+_SHORT = 3  # characters of a name that those widths are for
+_LETTER = 0.055  # inches of a letter of longer names
+_LARGE = 0.5  # inches of a picture with a longer name over it, at least
+_EDGE = 0.012  # between a picture and the middle of its frame
 
 
 class Images:
@@ -30,31 +34,31 @@ class Images:
         self.axes, self.theme = axes, theme
         self.moving: list[Artist] = []
         self._rows = rows  # at most, None for as many as there are
-        self._sheet: Any = None
+        self._tiles: Tiles | None = None
         self._weights: Any = None
         self._words: list[Any] = []
         self._frames: list[Rectangle] = []
-        self._columns = 0
-        self._pitch = (0, 0)  # rows and columns of pixels from one picture to the next
+        self._long = False  # whether guesses are words rather than digits
 
     def update(self, picture: dict[str, Any]) -> None:
         """Show the pictures with what they are taken for now."""
-        images = np.asarray(picture["images"], dtype=float)
         weights = picture.get("weights")
-        if self._sheet is None:
-            narrowest = _WIDTH_OF_BOTH if picture.get("confidence") else _WIDTH_OF_GUESS
-            self._prepare(images, weights, picture["truths"], narrowest)
-        shown = images[: len(self._words)]
-        self._sheet.set_data(self._tile(shown))
-        sure = picture.get("confidence") or [None] * len(shown)
+        if self._tiles is None:
+            self._prepare(picture, weights)
+        assert self._tiles is not None
+        if len(picture["images"]) > self._tiles.count:
+            picture = mixed(picture)
+        self._tiles.show(picture["images"])
+        sure = picture.get("confidence") or [None] * len(self._words)
         for words, frame, guess, truth, share in zip(
             self._words, self._frames, picture["guesses"], picture["truths"], sure, strict=False
         ):
             right = str(guess) == str(truth)
-            said = str(guess) if right else f"{guess} \u2717"
+            name = short(str(guess))
+            said = name if right else f"{name} \u2717"
             words.set_text(said if share is None else f"{said} {round(100 * float(share))} %")
             words.set_color(self.theme.accuracy if right else self.theme.gate)
-            words.set_fontweight("normal" if right else "bold")
+            words.set_fontweight("normal" if right or self._long else "bold")
             frame.set_visible(not right)
         if self._weights is not None:
             values = np.asarray(weights, dtype=float)
@@ -62,34 +66,29 @@ class Images:
             self._weights.set_data(values)
             self._weights.set_clim(-limit, limit)
 
-    def _prepare(
-        self, images: Any, weights: Any, truths: Sequence[object], narrowest: float
-    ) -> None:
+    def _prepare(self, picture: dict[str, Any], weights: Any) -> None:
         axes, theme = self.axes, self.theme
-        _, height, width = images.shape
-        share = 0.62 if weights is not None else 1.0
-        sheet = axes.inset_axes((0, 0, share, 1))
-        sheet.set_axis_off()
-        axes.set_axis_off()
-        breadth, depth = inches(axes)
-        most = max(1, int(share * breadth / narrowest))
-        count, self._columns, side = self._grid(len(images), most, share * breadth, depth)
-        rows = -(-count // self._columns)
-        pixel = side / max(height, width)  # inches of one pixel of an image
-        above = round(_CAPTION / pixel)
-        across = (share * breadth - self._columns * width * pixel) / self._columns / pixel
-        across = max(min(across, 0.45 * width), narrowest / pixel - width, 1)
-        self._pitch = (height + above, width + round(across))
-        down, right = self._pitch
-        self._sheet = sheet.imshow(
-            self._tile(images[:count]), cmap=theme.ink, vmin=0, vmax=1, aspect="equal", zorder=1
-        )
-        for i in range(count):
-            top, left = (i // self._columns) * down + above, (i % self._columns) * right
+        images = np.asarray(picture["images"])
+        height, width = images.shape[1:3]
+        breadth, depth = measured(axes)
+        breadth *= 0.62 if weights is not None else 1.0
+        narrowest = self._narrowest(picture)
+        most = max(1, int(breadth / narrowest + 0.02))
+        if self._long and self._rows is None:
+            # few of them, so that there is something to see under so many letters
+            self._rows = max(1, int(depth / (_LARGE + _CAPTION)))
+        count, columns, side = self._grid(len(images), most, breadth, depth)
+        wide, high = side * width / max(height, width), side * height / max(height, width)
+        across = (breadth - columns * wide) / columns
+        pitch = max(wide + min(across, 0.45 * wide), narrowest, wide + 0.02)
+        left = max(0.0, (narrowest - wide) / 2) if self._long else 0.0
+        places = rows_of(count, columns, pitch, high + _CAPTION, Place(left, _CAPTION))
+        self._tiles = Tiles(axes, theme, places, (wide, high))
+        for place in places:
             self._words.append(
-                sheet.text(
-                    left + width / 2 - 0.5,
-                    top - 0.5 - 0.02 / pixel,
+                axes.text(
+                    place.left + wide / 2,
+                    place.top - 0.02,
                     "",
                     ha="center",
                     va="bottom",
@@ -98,9 +97,9 @@ class Images:
                 )
             )
             frame = Rectangle(
-                (left - 0.5, top - 0.5),
-                width,
-                height,
+                (place.left - _EDGE, place.top - _EDGE),
+                wide + 2 * _EDGE,
+                high + 2 * _EDGE,
                 fill=False,
                 edgecolor=theme.gate,
                 linewidth=1.4,
@@ -108,16 +107,24 @@ class Images:
                 clip_on=False,
             )
             frame.set_visible(False)
-            sheet.add_patch(frame)
+            axes.add_patch(frame)
             self._frames.append(frame)
-        sheet.set_xlim(-1.5, self._columns * right - (right - width) + 0.5)
-        sheet.set_ylim(rows * down + 0.5, -0.5)
-        sheet.set_anchor("NW")
         if weights is not None:
-            self._prepare_weights(weights, [str(truth) for truth in truths])
-        self.moving += [self._sheet, *self._frames, *self._words]
+            self._prepare_weights(weights, [str(truth) for truth in picture["truths"]])
+        self.moving += [self._tiles, *self._frames, *self._words]
         for artist in self.moving:
             artist.set_animated(True)
+
+    def _narrowest(self, picture: dict[str, Any]) -> float:
+        """Inches that a picture and the words over it need."""
+        sure = bool(picture.get("confidence"))
+        known = (picture.get("confusion") or {}).get("labels", ())
+        names = [short(str(name)) for name in (*known, *picture["truths"], *picture["guesses"])]
+        longest = max(map(len, names), default=0)
+        self._long = longest > _SHORT
+        if self._long:
+            return _LETTER * (longest + (7 if sure else 2)) + _SPACE
+        return _WIDTH_OF_BOTH if sure else _WIDTH_OF_GUESS
 
     def _grid(
         self, count: int, widest: int, breadth: float, depth: float
@@ -155,15 +162,25 @@ class Images:
         self._weights = panel.imshow(np.asarray(weights, dtype=float), cmap=scale)
         self.moving.append(self._weights)
 
-    def _tile(self, images: Any) -> Any:
-        count, height, width = images.shape
-        down, right = self._pitch
-        rows = -(-count // self._columns)
-        sheet = np.full((rows * down, self._columns * right), np.nan)
-        for i, image in enumerate(images):
-            bottom, left = (i // self._columns + 1) * down, (i % self._columns) * right
-            sheet[bottom - height : bottom, left : left + width] = image
-        return np.ma.masked_invalid(sheet)
+
+def mixed(picture: dict[str, Any]) -> dict[str, Any]:
+    """The pictures in an order whose beginning shows mistakes and right guesses in proportion.
+
+    A recipe gives those it gets wrong first, and there may be room for the first few only.
+    """
+    pairs = zip(picture["guesses"], picture["truths"], strict=False)
+    right = [str(guess) == str(truth) for guess, truth in pairs]
+    ranks: dict[int, float] = {}
+    for kind in (True, False):
+        members = [i for i, value in enumerate(right) if value == kind]
+        ranks |= {i: (place + 0.5) / len(members) for place, i in enumerate(members)}
+    order = sorted(ranks, key=lambda i: ranks[i])
+    lists = {
+        name: [picture[name][i] for i in order]
+        for name in ("images", "guesses", "truths", "confidence")
+        if picture.get(name) is not None
+    }
+    return {**picture, **lists}
 
 
 def _sides(theme: Theme, truths: Sequence[str]) -> str:

@@ -197,13 +197,26 @@ class AccuracyPanel(Panel):
             axes.axhline(part.chance, color=theme.muted, linewidth=1, linestyle=":", zorder=1)
             self._levels.append((part.chance, "chance", theme.muted))
 
-    def show(self, accuracies: Sequence[tuple[int, float]], *, final: bool = False) -> None:
-        """Draw what was measured so far."""
+    def show(
+        self,
+        accuracies: Sequence[tuple[int, float]],
+        *,
+        final: bool = False,
+        judged: float | None = None,
+    ) -> None:
+        """Draw what was measured so far.
+
+        `judged` is what gates are judged on. A run that stopped between two evaluations of
+        everything ends with one of a sample, whose figure is another; at the end it says so.
+        """
         if not accuracies:
             return
         stride = -(-len(accuracies) // _POINTS)
         kept = [*accuracies[:-1:stride], accuracies[-1]]
-        self._draw(kept, f"{100 * kept[-1][1]:.1f} %", final=final)
+        text = f"{100 * kept[-1][1]:.1f} %"
+        if final and judged is not None and judged != kept[-1][1]:
+            text += " of a sample"
+        self._draw(kept, text, final=final)
 
     def _prepare_levels(self, ground: Ground) -> None:
         for level, _, _ in self._levels:
