@@ -20,7 +20,7 @@ PACKAGE = ROOT / "tinytorch_milestones"
 
 # Layers from the bottom up. A file may import from its own layer and from those below.
 LAYERS = [
-    ["errors", "state", "files", "records", "catalog", "workspace", "data", "threads"],
+    ["errors", "state", "files", "records", "catalog", "workspace", "data", "threads", "speed"],
     [
         "sandbox",
         "sandbox_child",
@@ -36,10 +36,11 @@ LAYERS = [
         "standing",
         "picture",
         "person",
-        "part_run",
+        *("watching", "resume", "part_steps", "part_run"),
+        "playing",
         "runs",
         "completions",
-        "doctor",
+        *("speed_trial", "doctor"),
         "tracker",
         "api",
     ],
@@ -61,10 +62,11 @@ FRONT_ENDS_MAY_USE = {
         "checks",
         "training",
         "data",
+        "speed",
     ),
     *LAYERS[-1],
 }
-FRONT_LIBRARIES = {"click", "rich", "tornado", "ipywidgets", "IPython", "matplotlib"}
+FRONT_LIBRARIES = {"click", "rich", "tornado", "ipywidgets", "anywidget", "IPython", "matplotlib"}
 
 
 def sources() -> list[Path]:

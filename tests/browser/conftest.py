@@ -62,6 +62,9 @@ def browser() -> Iterator[Any]:
         chromium.close()
 
 
+ON_SCREEN = ".jp-NotebookPanel:not(.lm-mod-hidden)"
+
+
 class Lab:
     """A running JupyterLab and one page that shows it."""
 
@@ -256,6 +259,19 @@ class Lab:
                 return session && session.kernel && session.kernel.status === 'idle';
             }""",
             timeout=seconds * 1000,
+        )
+
+    def figure(self) -> str:
+        """The picture of the run in the notebook on screen, once there is one."""
+        image = self.page.locator(f"{ON_SCREEN} .jp-OutputArea-output img").first
+        image.wait_for()
+        return str(image.get_attribute("src"))
+
+    def figure_moved(self, before: str) -> None:
+        """Wait until another picture stands where this one was."""
+        self.page.wait_for_function(
+            "([image, before]) => (document.querySelector(image)?.src ?? before) !== before",
+            arg=[f"{ON_SCREEN} .jp-OutputArea-output img", before],
         )
 
     def run_cell(self, source: str) -> None:

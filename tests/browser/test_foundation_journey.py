@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from tests.browser.conftest import ON_SCREEN
 from tests.browser.test_student_journey import find_milestones, solutions, wait_complete
 
 MODULES = ["04_losses", "05_dataloader", "06_autograd", "07_optimizers", "08_training"]
@@ -57,18 +58,8 @@ def test_the_student_goes_on_to_a_network_that_reads(
     unlocked = here.toast("Back-propagation")
     page.screenshot(path=shots / "03-unlocked.png")
     unlocked.get_by_text("Run it").click()
-    panel = page.locator(".jp-NotebookPanel:not(.lm-mod-hidden)")
-    figure = panel.locator(".jp-OutputArea-output img").first
-    figure.wait_for()
-    first = figure.get_attribute("src")
-    page.wait_for_function(
-        """first => {
-            const image = document.querySelector(
-                '.jp-NotebookPanel:not(.lm-mod-hidden) .jp-OutputArea-output img');
-            return image && image.src !== first;
-        }""",
-        arg=first,
-    )
+    panel = page.locator(ON_SCREEN)
+    here.figure_moved(here.figure())
     page.screenshot(path=shots / "04-running.png")
     station(here, "mlp", "complete").wait_for(timeout=RUN_SECONDS * 1000)
     here.idle(RUN_SECONDS)

@@ -71,19 +71,9 @@ def test_a_student_wins_the_first_milestone(
     page.screenshot(path=shots / "04-unlocked.png")
 
     unlocked.get_by_text("Run it").click()
-    panel = page.locator(".jp-NotebookPanel:not(.lm-mod-hidden)")
-    figure = panel.locator(".jp-OutputArea-output img").first
-    figure.wait_for()
-    first = figure.get_attribute("src")
+    first = here.figure()
     page.screenshot(path=shots / "05-running.png")
-    page.wait_for_function(
-        """first => {
-            const image = document.querySelector(
-                '.jp-NotebookPanel:not(.lm-mod-hidden) .jp-OutputArea-output img');
-            return image && image.src !== first;
-        }""",
-        arg=first,
-    )
+    here.figure_moved(first)
     page.screenshot(path=shots / "06-moved.png")
     assert page.evaluate("() => window.jupyterapp.shell.currentWidget.context.path").endswith(
         "notebooks/01_perceptron.ipynb"

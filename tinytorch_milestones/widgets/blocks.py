@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tinytorch_milestones.catalog.model import Milestone, Module, Part
+from tinytorch_milestones.milestone_words import kept_epochs
 from tinytorch_milestones.state import PartReport, VerdictState
 from tinytorch_milestones.widgets.html import Bundle, bundle, module_link, required_text
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from tinytorch_milestones.tracker import Run
 
 _SHAPES = {None: "\u2026", True: "\u2713", False: "\u2717"}
+_WORTH_TELLING = 10.0  # seconds of training from which on its memory is told at the end
 _WORDS = {None: "waiting", True: "passed", False: "failed"}
 
 
@@ -23,6 +25,8 @@ def head(milestone: Milestone, part: Part, run: Run, run_id: str | None) -> Bund
     """Year, headline, story and whose code runs; with a Stop button while `run_id` is given."""
     yours = run.implementation == "yours"
     whose = "Your code runs" if yours else "The reference code runs"
+    epochs = run.evidence.epochs
+    goes_on = f"Going on after epoch {run.resumed} of {epochs}." if run.resumed else ""
     path = str(run.path).replace(str(Path.home()), "~", 1)
     stop = (
         f'<button class="tinytorch-stop" data-run="{escape(run_id)}" type="button" '
@@ -34,11 +38,13 @@ def head(milestone: Milestone, part: Part, run: Run, run_id: str | None) -> Bund
         f'<div class="tinytorch-head"><div><div class="tinytorch-title">'
         f'<span class="tinytorch-year">{milestone.year}</span> '
         f"{escape(milestone.headline)}: {escape(_lower(part.title))}</div>"
-        f"<p>{escape(part.story)}</p>"
+        f"<p>{escape(part.story)}</p>{goes_on and f'<p>{goes_on}</p>'}"
         f'<p class="tinytorch-muted">{whose}: '
         f'<span class="tinytorch-path">{escape(path)}</span></p></div>{stop}</div>'
     )
     text = f"{milestone.year}  {milestone.headline}: {_lower(part.title)}\n{whose}: {path}"
+    if goes_on:
+        text += f"\n{goes_on}"
     return bundle(html, text)
 
 
@@ -58,7 +64,7 @@ def progress(run: Run, seconds_left: float | None, *, complete: bool = False) ->
     if seconds_left is not None:
         facts.append(f"{duration(seconds_left)} left")
     if memory := run.memory:
-        facts.append(f"{memory / 1e6:,.0f} MB")
+        facts.append(f"peak {memory / 1e6:,.0f} MB")
     how = " \u00b7 ".join(facts)
     html = (
         f'<div class="tinytorch-track" role="progressbar" aria-label="progress of the run" '
@@ -100,18 +106,24 @@ def ending(
         facts[0] += f" (shown in {duration(shown_seconds)})"
     if report.samples_per_second:
         facts.append(f"{_rounded(report.samples_per_second)} samples/s")
+    if report.memory and report.seconds > _WORTH_TELLING:
+        facts.append(f"at most {report.memory / 1e6:,.0f} MB")
+    if report.resumed_epoch:
+        facts.append(f"gone on with after epoch {report.resumed_epoch}")
     summary = ", ".join([*facts, f"seed {report.seed}"])
+    kept = _kept(report)
     if report.interrupted:
         said = f"Stopped after step {report.steps:,} of {planned:,}; not credited."
-        return card("", said, f'<p class="tinytorch-muted">{summary}</p>', summary)
+        html = f'{kept[0]}<p class="tinytorch-muted">{summary}</p>'
+        return card("", said, html, f"{kept[1]}{summary}")
     blame = _blame(report)
     if report.error:
         link = _hint_link(report.error_module, modules)
         return card(
             "tinytorch-lost",
             "The run ended with an error; not credited.",
-            f"<pre>{escape(report.error)}</pre>{link[0]}{blame[0]}",
-            f"{report.error}\n{link[1]}{blame[1]}",
+            f"<pre>{escape(report.error)}</pre>{kept[0]}{link[0]}{blame[0]}",
+            f"{report.error}\n{kept[1]}{link[1]}{blame[1]}",
         )
     if report.passed:
         said = "Every gate passed."
@@ -147,6 +159,18 @@ def card(kind: str, said: str, html: str, text: str) -> Bundle:
     return bundle(
         f'<div class="tinytorch-card {kind}"><p><b>{escape(said)}</b></p>{html}</div>',
         f"{said}\n{text}".strip(),
+    )
+
+
+def _kept(report: PartReport) -> tuple[str, str]:
+    """How to go on with a run that was cut off, where that is possible."""
+    kept = kept_epochs(report)
+    if not kept:
+        return "", ""
+    command = f"%milestone run {report.milestone} --resume"
+    return (
+        f"<p>{kept} Go on with it: <code>{escape(command)}</code></p>",
+        f"{kept} Go on with it: {command}\n",
     )
 
 

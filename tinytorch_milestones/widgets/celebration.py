@@ -10,7 +10,7 @@ from datetime import datetime
 from html import escape
 
 from tinytorch_milestones.catalog.model import Milestone, Module
-from tinytorch_milestones.milestone_words import at_work, checkpoints_text
+from tinytorch_milestones.milestone_words import at_work, checkpoints_text, to_play
 from tinytorch_milestones.state import MilestoneState, NextStep, RunReport
 from tinytorch_milestones.widgets.blocks import card, duration
 from tinytorch_milestones.widgets.html import Bundle, notebook_link
@@ -63,6 +63,7 @@ def conclusion(
         lines.paragraph(report.changed_history)
         lines.fact("Badge", report.badge)
         _work(lines, report, modules)
+        _draw(lines, milestone.id)
         _play(lines, milestone)
         _next(lines, report.next)
         said = f"Milestone complete: {milestone.title}, {milestone.era or milestone.year}"
@@ -96,6 +97,7 @@ def celebration(state: MilestoneState, step: NextStep | None = None) -> Bundle:
     lines.fact("Best run", " ".join(word for word in (state.score_text, took) if word))
     lines.fact("Checkpoints", checkpoints_text(state))
     lines.fact("Completed", _clock(state.completed))
+    _draw(lines, state.id)
     _next(lines, step)
     said = f"Milestone complete: {state.title}, {state.era or state.year}"
     return card("tinytorch-won", said, lines.html, lines.text)
@@ -124,6 +126,15 @@ def _work(lines: Lines, report: RunReport, modules: Mapping[str, Module]) -> Non
         f'<table class="tinytorch-table tinytorch-work">{rows}</table>',
         f"Your code at work, in a sample of the steps: {at_work(calls, list(modules.values()))}",
     )
+
+
+def _draw(lines: Lines, milestone: str) -> None:
+    """How to draw a digit for the network, where it reads digits."""
+    if command := to_play(milestone):
+        lines.add(
+            f"<p>Draw a digit and watch your network read it: <code>{escape(command)}</code></p>",
+            f"Draw a digit and watch your network read it: {command}",
+        )
 
 
 def _play(lines: Lines, milestone: Milestone) -> None:

@@ -17,8 +17,9 @@ from tinytorch_milestones.state import PartReport, RunReport
 from tinytorch_milestones.widgets import blocks, html
 from tinytorch_milestones.widgets.celebration import conclusion
 from tinytorch_milestones.widgets.description import describe
-from tinytorch_milestones.widgets.figure import HEIGHT, WIDTH, RunFigure
+from tinytorch_milestones.widgets.figure import RunFigure
 from tinytorch_milestones.widgets.gradients import layer_names
+from tinytorch_milestones.widgets.layout import HEIGHT, WIDTH, panels_of
 from tinytorch_milestones.widgets.screen import Screen, this_screen
 from tinytorch_milestones.widgets.theme import lab_theme
 
@@ -144,12 +145,13 @@ class Dashboard:
             self._put("figure", html.bundle(escape(said), said, styled=False))
 
     def _frame(self, run: Run, step: Step) -> None:
-        figure = self._figure
+        figure, picture = self._figure, self._look(step)
         if figure is None:
             # the layers of the first step: a recipe may train one small machine after another
             self._layers = layer_names(run.evidence.parameters)
-            figure = self._figure = self._new_figure(run)
-        figure.update(run, self._look(step))
+        if figure is None or not panels_of(picture) <= figure.panels:
+            figure = self._figure = self._new_figure(run, panels_of(picture))
+        figure.update(run, picture)
         self._bar(run)
         self._put("figure", {"image/png": figure.png(), "text/plain": ""}, _size(figure))
         self._show_gates(run)
@@ -180,9 +182,10 @@ class Dashboard:
     def _final_picture(self, report: PartReport, run: Run) -> None:
         picture = self._look(run.latest) or self._picture
         figure = self._figure
-        if figure is None or report.interrupted:
+        panels = panels_of(picture, final=True)
+        if figure is None or report.interrupted or panels:
             # an interrupt may have cut off the drawing of a frame anywhere
-            figure = self._new_figure(run)
+            figure = self._new_figure(run, panels, final=True)
         figure.sharpen(_FINAL_SCALE)
         figure.update(run, picture, final=True)
         kept = figure.keepsakes()
@@ -197,8 +200,17 @@ class Dashboard:
             _size(figure),
         )
 
-    def _new_figure(self, run: Run) -> RunFigure:
-        return RunFigure(self._part, lab_theme(), ghosts=run.ghosts, layers=self._layers)
+    def _new_figure(
+        self, run: Run, panels: frozenset[str] = frozenset(), *, final: bool = False
+    ) -> RunFigure:
+        return RunFigure(
+            self._part,
+            lab_theme(),
+            ghosts=run.ghosts,
+            layers=self._layers,
+            panels=panels,
+            final=final,
+        )
 
     # when to draw
 
