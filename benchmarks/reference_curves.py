@@ -1,14 +1,15 @@
 """Run every part with the reference implementation and keep its curves for the dashboard.
 
-    python benchmarks/reference_curves.py
+    python benchmarks/reference_curves.py [MILESTONE ...]
 
-writes tinytorch_milestones/catalog/curves.json. Run it again whenever a recipe, its settings or
-the reference changes.
+writes tinytorch_milestones/catalog/curves.json; with names only these milestones are run, and the
+other curves stay. Run it again whenever a recipe, its settings or the reference changes.
 """
 
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 from threadpoolctl import threadpool_limits
@@ -42,16 +43,21 @@ def curve(part: Part) -> dict[str, object]:
     }
 
 
-def main() -> None:
+def main(chosen: list[str]) -> None:
+    kept = json.loads(TARGET.read_text(encoding="utf-8")) if chosen else {}
     curves = {}
     for milestone in load().all_milestones():
         for part in milestone.parts:
-            if not part.coming:
-                curves[f"{milestone.id}/{part.id}"] = curve(part)
-                print(f"{milestone.id}/{part.id}")
+            name = f"{milestone.id}/{part.id}"
+            if chosen and milestone.id not in chosen:
+                if name in kept:
+                    curves[name] = kept[name]
+            elif not part.coming:
+                curves[name] = curve(part)
+                print(name)
     lines = ",\n".join(f"{json.dumps(name)}: {json.dumps(c)}" for name, c in curves.items())
     TARGET.write_text("{\n" + lines + "\n}\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

@@ -14,7 +14,7 @@ from threadpoolctl import threadpool_limits
 from tinytorch_milestones.catalog import Part, load
 from tinytorch_milestones.catalog.curves import STORED_VALUES, reference_curve
 from tinytorch_milestones.errors import DataMissing, TinyTorchError
-from tinytorch_milestones.training import mlp, oracle, wire
+from tinytorch_milestones.training import handwriting, oracle, wire
 from tinytorch_milestones.training.evidence import Evidence
 from tinytorch_milestones.training.exercised import Calls
 from tinytorch_milestones.training.gates import judge_all
@@ -243,13 +243,13 @@ def test_all_of_mnist_offline_says_what_to_fetch(
     fw: Framework, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("TINYTORCH_DATA", str(tmp_path))
-    mlp._mnist.cache_clear()
+    handwriting.read_split.cache_clear()
     with pytest.raises(DataMissing, match="MNIST, all 70,000 images"):
         steps(fw, "mnist", data="full")
 
 
 def test_training_and_held_out_images_do_not_overlap() -> None:
-    training, held_out = mlp._mnist("mnist")
+    training, held_out = handwriting.read_split("mnist")
     assert (len(training), len(held_out)) == (10_000, 2_000)
     assert training.inputs.shape[1:] == (1, 28, 28)
     assert (training.inputs.min(), training.inputs.max()) == (0.0, 1.0)

@@ -16,10 +16,12 @@ from typing import TYPE_CHECKING, Any
 from tinytorch_milestones.errors import NoWorkspace, TinyTorchError, UnknownName
 from tinytorch_milestones.magic_line import COMMANDS, Command, complete, parse
 from tinytorch_milestones.milestone_words import aimed_at, find_entry, won_last
+from tinytorch_milestones.speed import late
 
 if TYPE_CHECKING:
     from tinytorch_milestones.state import State
     from tinytorch_milestones.tracker import Tracker
+    from tinytorch_milestones.training.player import Player
 
 
 class CourseMessage(Exception):
@@ -37,6 +39,7 @@ class CourseMagics:
         # a cell may change the folder later; the course is the one the notebook was opened in
         self.folder = Path.cwd()
         self._hints_shown: dict[str, int] = {}
+        self._players: dict[tuple[str, str], Player] = {}  # trained in this kernel
 
     def milestone(self, line: str, cell: str | None = None) -> None:
         """Run, look up and check milestones; `%milestone help` lists what it can do."""
@@ -128,15 +131,17 @@ class CourseMagics:
 
     def _watch(self, chosen: Command, cell: str | None, *, demo: bool) -> None:
         from tinytorch_milestones.widgets import Dashboard
+        from tinytorch_milestones.widgets.play import Keeping, show_canvas
 
         tracker = self._tracker()
         milestone = tracker.milestone(chosen.word(0, "milestone"), chosen.track)
         dashboard = Dashboard(fast=_fast(chosen), modules=tracker.catalog.modules)
+        keeping = Keeping(dashboard, self._players)
         try:
             report = tracker.run_milestone(
                 milestone.id,
                 part=chosen.part,
-                observer=dashboard,
+                observer=keeping,
                 overrides=chosen.overrides,
                 cell=cell,
                 names=None if cell is None else self._names(),
@@ -144,8 +149,13 @@ class CourseMagics:
                 skip_checks=chosen.flag("skip-checks"),
                 demo=demo,
                 in_child=False,
+                resume=chosen.flag("resume"),
             )
             dashboard.conclude(milestone, report)
+            if slower := late():
+                print(slower)
+            if report.complete and keeping.last is not None:
+                show_canvas(milestone, *keeping.last)
         except KeyboardInterrupt:
             # a second click on Stop while the first was being dealt with
             print("Stopped.")
@@ -174,6 +184,13 @@ class CourseMagics:
             lambda: tracker.diagnose(name, chosen.part, track=chosen.track),
             tracker.catalog.modules,
         )
+
+    def _play(self, chosen: Command, cell: str | None) -> None:
+        from tinytorch_milestones.widgets.play import show_canvas
+
+        name = chosen.words[0] if chosen.words else None
+        found = self._tracker().play(name, chosen.part, chosen.track, self._players)
+        show_canvas(*found)
 
     def _celebrate(self, chosen: Command, cell: str | None) -> None:
         from tinytorch_milestones.widgets.celebration import celebration

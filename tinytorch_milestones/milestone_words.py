@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from tinytorch_milestones.catalog.model import Module
-    from tinytorch_milestones.state import CheckpointState, MilestoneState, State
+    from tinytorch_milestones.state import CheckpointState, MilestoneState, PartReport, State
     from tinytorch_milestones.tracker import Tracker
 
 
@@ -29,9 +29,27 @@ def numbers(modules: Sequence[str]) -> str:
     return ", ".join(words)
 
 
+def kept_epochs(report: PartReport) -> str:
+    """What is kept of a run that was cut off: `Epochs 1 to 3 of 8 are kept.`; "" if nothing is."""
+    done = report.saved_epoch
+    if not done:
+        return ""
+    epochs = f"Epochs 1 to {done}" if done > 1 else "The first epoch"
+    return f"{epochs} of {report.epochs} {'are' if done > 1 else 'is'} kept."
+
+
 def percent_text(share: float) -> str:
     """A share as a whole per cent; 100 % only for all of it."""
     return f"{100 if share >= 1 else min(99, round(100 * share))} %"
+
+
+def to_play(milestone: str) -> str:
+    """The notebook's command to draw digits for a milestone's network; empty where none reads."""
+    from tinytorch_milestones.catalog import load
+
+    known = next((m for m in load().all_milestones() if m.id == milestone), None)
+    reads = known is not None and any(part.reads_digits for part in known.parts)
+    return f"%milestone play {milestone}" if reads else ""
 
 
 def checkpoints_text(milestone: MilestoneState) -> str:

@@ -4,122 +4,28 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Generator, Mapping
-from typing import Any, Literal, Protocol
 
 import msgspec
-from threadpoolctl import threadpool_limits
 
-from tinytorch_milestones import __version__, sandbox
+from tinytorch_milestones import __version__
 from tinytorch_milestones.catalog import Milestone, Part
 from tinytorch_milestones.catalog.curves import reference_curve
 from tinytorch_milestones.errors import ImplementationError, TinyTorchError
+from tinytorch_milestones.part_steps import Epoch, Request, Training, plain
 from tinytorch_milestones.picture import score_text
 from tinytorch_milestones.progress import Progress, new_attempt_id, now
 from tinytorch_milestones.records import Attempt, Receipt
-from tinytorch_milestones.sandbox import Limits
+from tinytorch_milestones.resume import Keeper, Saved, cell_hash
 from tinytorch_milestones.standing import Standing, file_hash
 from tinytorch_milestones.state import GateState, PartReport, VerdictState
-from tinytorch_milestones.threads import others_served
-from tinytorch_milestones.training import wire
-from tinytorch_milestones.training.accounts import explain
 from tinytorch_milestones.training.evidence import Evidence, thin
-from tinytorch_milestones.training.gates import Settled, judge_all
+from tinytorch_milestones.training.gates import judge_all
 from tinytorch_milestones.training.implementation import Implementation
-from tinytorch_milestones.training.recipes import Recipe, load_recipe, timed
-from tinytorch_milestones.training.settings import Settings
 from tinytorch_milestones.training.steps import Step
+from tinytorch_milestones.watching import Ghost, Observer, Run
 from tinytorch_milestones.workspace import Workspace
 
-RECIPE_ENTRY = "tinytorch_milestones.training.child:run"
-# training has no time limit of its own: the person who started it can stop it
-RECIPE_LIMITS = Limits(seconds=None)
 _BEAT_SECONDS = 1.0
-
-
-class Observer(Protocol):
-    """Whoever draws a run: the dashboard, the terminal, or nobody."""
-
-    def started(self, milestone: Milestone, part: Part, run: Run) -> None:
-        """A part is about to begin."""
-
-    def stepped(self, step: Step, run: Run) -> None:
-        """One step was taken. Called for every step: cheap unless it draws."""
-
-    def finished(self, report: PartReport, run: Run) -> None:
-        """The part ended, for whatever reason."""
-
-
-class Ghost(msgspec.Struct, frozen=True, kw_only=True):
-    """The curves of another run of the same part, to be drawn behind this one."""
-
-    losses: list[float]  # evenly spaced over `steps`, the first and the last among them
-    steps: int
-    accuracies: list[tuple[int, float]] = []  # step, and what was right on held-out data
-
-
-class Run:
-    """One run of one part, as an observer sees it."""
-
-    def __init__(
-        self,
-        part: Part,
-        implementation: Literal["yours", "reference"],
-        path: str,
-        ghosts: dict[str, Ghost],
-    ) -> None:
-        self.part = part
-        self.implementation = implementation
-        self.path = path  # the tinytorch package that runs
-        self.ghosts = ghosts  # by the words that name them: "last run", "reference"
-        self.evidence = Evidence()
-        self.latest: Step | None = None
-        self.pid: int | None = None  # of the process that trains, None for this one
-
-    def take(self, step: Step) -> None:
-        """Fold one step into the evidence."""
-        self.latest = step
-        self.evidence.fold(step)
-
-    def verdicts(self) -> list[VerdictState]:
-        """Every gate as it stands now; None where more steps may still bring it."""
-        return judge_all(self.part.gates, self.evidence, final=False)
-
-    @property
-    def seconds(self) -> float:
-        """Time spent training; drawing and pacing do not count."""
-        return self.evidence.seconds
-
-    @property
-    def samples_per_second(self) -> float:
-        return self.evidence.samples_per_second
-
-    def seconds_left(self) -> float | None:
-        """Training time left if nothing stops early, None before the first step."""
-        return self.evidence.seconds_left()
-
-    @property
-    def memory(self) -> int:
-        """Resident memory of the training process in bytes, 0 where it cannot be told."""
-        import psutil
-
-        try:
-            return int(psutil.Process(self.pid).memory_info().rss)
-        except psutil.Error:
-            return 0
-
-
-class Request(msgspec.Struct, kw_only=True):
-    """How a milestone is to be run."""
-
-    part: str | None = None
-    overrides: Mapping[str, object] = {}
-    cell: str | None = None  # Python that replaces the model or hyper-parameters
-    names: Mapping[str, object] = {}  # what that Python can see
-    quick: bool = False
-    skip_checks: bool = False  # run what is locked, without credit
-    demo: bool = False  # the reference runs
-    in_child: bool = True
 
 
 class PartRun:
@@ -134,7 +40,9 @@ class PartRun:
         part: Part,
         implementation: Implementation,
         request: Request,
+        saved: Saved | None = None,
     ) -> None:
+        """`saved` is the interrupted run that this one goes on with."""
         self.workspace = workspace
         self.progress = progress
         self.standing = standing
@@ -159,18 +67,58 @@ class PartRun:
             started=now(),
             implementation=implementation.kind,
         )
+        self.saved = saved
+        self.keeper = Keeper(workspace, milestone.id, part.id)
         path = str(implementation.root / "tinytorch")
         self.run = Run(part, implementation.kind, path, self._ghosts())
+        if saved is not None:
+            self.run.evidence = Evidence.restored(saved.evidence)
+            self.run.resumed = saved.epoch
+            self.attempt.resumed_from = saved.attempts[-1]
+            self.attempt.resumed_epoch = self.attempt.saved_epoch = saved.epoch
+        keep = None if request.demo or not progress.writable else self._keep
+        self.training = Training(
+            workspace.root, part, implementation, request, self.run, self.keeper, saved, keep
+        )
         self.interrupted = False
         self.error = ""
         self.error_module = ""
         self.error_in_code = True
         self._last_beat = 0.0
 
+    def _keep(self, epoch: Epoch) -> None:
+        """Keep the run as it is at the end of an epoch. Raises `OSError` and TypeError."""
+        settings = self.training.settings
+        if settings is None:
+            return
+        self.keeper.keep(
+            Saved(
+                milestone=self.milestone.id,
+                part=self.part.id,
+                epoch=epoch.number,
+                epochs=settings.rounds,
+                attempts=[*(self.saved.attempts if self.saved else ()), self.attempt.id],
+                alone=self.request.part is not None,
+                overrides=dict(self.request.overrides),
+                quick=self.request.quick,
+                cell=cell_hash(self.request.cell),
+                options=plain(settings.options()),
+                hashes=self.hashes,
+                evidence=self.run.evidence.state(),
+                memory=epoch.memory,
+                model=epoch.model,
+            )
+        )
+        self.attempt.saved_epoch = self.attempt.epoch = epoch.number
+        self.attempt.epochs = settings.rounds
+        self.progress.save_attempt(self.attempt, durable=False)
+
     def _ghosts(self) -> dict[str, Ghost]:
         ghosts: dict[str, Ghost] = {}
+        # a resumed run goes on with its own curve; what it had before is not another run's
+        own = self.saved.attempts if self.saved is not None else []
         for attempt in self.standing.attempts_of(self.milestone, self.part):
-            if len(attempt.losses) > 1:
+            if len(attempt.losses) > 1 and attempt.id not in own:
                 ghosts["last run"] = Ghost(
                     losses=attempt.losses,
                     steps=max(attempt.step, len(attempt.losses)),
@@ -201,7 +149,7 @@ class PartRun:
 
     def _drive(self, observer: Observer) -> None:
         observer.started(self.milestone, self.part, self.run)
-        steps = self._steps()
+        steps = self.training.steps()
         try:
             for step in steps:
                 self.run.take(step)
@@ -209,82 +157,10 @@ class PartRun:
                 self._beat(step)
         finally:
             steps.close()
-
-    def _steps(self) -> Generator[Step, None, None]:
-        if self.request.in_child:
-            return self._steps_in_child()
-        return self._steps_here()
-
-    def _steps_here(self) -> Generator[Step, None, None]:
-        recipe = load_recipe(self.part.recipe)
-        try:
-            # one BLAS thread, as in the child: these matrices are small, for which two are slower,
-            # and a second one spins on the core that sends the dashboard's frames
-            with (
-                others_served(),
-                threadpool_limits(1, "blas"),
-                self.implementation.active() as framework,
-            ):
-                chosen = dict(self.request.overrides)
-                if self.request.cell is not None:
-                    chosen |= run_cell(
-                        self.request.cell, {**self.request.names, **framework.names()}, recipe.known
-                    )
-                settings = self._settings(recipe, chosen)
-                settled = Settled(self.part.gates, settings.patience)
-                for step in timed(recipe.function(framework, settings)):
-                    yield step
-                    if settled.after(self.run.evidence):
-                        break
-        except (TinyTorchError, GeneratorExit):
-            raise
-        except (Exception, SystemExit) as error:
-            account = explain(error, self.implementation)
-            self.error, self.error_module = account.text, account.module
-
-    def _steps_in_child(self) -> Generator[Step, None, None]:
-        recipe = load_recipe(self.part.recipe)
-        settings = self._settings(recipe, self.request.overrides)
-        job = {
-            "root": str(self.implementation.root),
-            "kind": self.implementation.kind,
-            "recipe": self.part.recipe,
-            "settings": {**self.part.settings, **self.request.overrides, "quick": settings.quick},
-            "gates": msgspec.to_builtins(self.part.gates),
-        }
-        child = sandbox.take(RECIPE_ENTRY, limits=RECIPE_LIMITS)
-        self.run.pid = child.pid
-        done = False
-        messages = child.run(job, self.workspace.root)
-        try:
-            for message in messages:
-                if not isinstance(message, dict):
-                    continue
-                if "steps" in message:
-                    yield from wire.decode(message["steps"])
-                elif "error" in message:
-                    self._child_error(message["error"])
-                done = done or "done" in message or "error" in message
-        finally:
-            messages.close()
-        if not done:
-            self.error = f"The training process ended early ({child.ending.reason})."
-            if child.ending.output.strip():
-                self.error += f" It printed: {child.ending.output.strip()[-500:]}"
-
-    def _child_error(self, error: dict[str, Any]) -> None:
-        if error["kind"] == "implementation":
-            raise ImplementationError(error["message"], error.get("remedy", ""))
-        if error["kind"] == "settings":
-            raise TinyTorchError(error["message"], error.get("remedy", ""))
-        self.error, self.error_module = error["message"], error.get("module", "")
-
-    def _settings(self, recipe: Recipe, chosen: Mapping[str, Any]) -> Settings:
-        if self.request.quick:
-            chosen = {**chosen, "quick": True}
-        settings = recipe.settings(self.part.settings, chosen)
-        self.attempt.seed = settings.seed
-        return settings
+            training = self.training
+            if training.settings is not None:
+                self.attempt.seed = training.settings.seed
+        self.error, self.error_module = training.error, training.error_module
 
     def _beat(self, step: Step) -> None:
         moment = time.monotonic()
@@ -320,8 +196,8 @@ class PartRun:
             credited=passed and not self.why_not_credited,
             verdicts=verdicts,
             seconds=self.run.seconds,
-            samples_per_second=self.run.samples_per_second,
-            steps=self.run.latest.step if self.run.latest else 0,
+            samples_per_second=evidence.samples_per_second,
+            steps=evidence.steps,
             score=score,
             score_text=score_text(score),
             why_not_credited=self.why_not_credited,
@@ -333,7 +209,15 @@ class PartRun:
             error_module=self.error_module,
             error_in_code=bool(self.error) and self.error_in_code,
             exercised=dict(sorted(evidence.exercised.items())),
+            epochs=evidence.epochs,
+            saved_epoch=self.attempt.saved_epoch if self._can_go_on() else 0,
+            resumed_epoch=self.attempt.resumed_epoch,
+            memory=self.run.memory,
         )
+
+    def _can_go_on(self) -> bool:
+        """Whether the run was cut off by something else than the code that ran."""
+        return self.interrupted or self.training.ended_early
 
     def _write_down(self, report: PartReport) -> None:
         if self.request.demo:
@@ -346,11 +230,14 @@ class PartRun:
                     what=f"{self.milestone.id}/{self.part.id}",
                     created=now(),
                     hashes=hashes,
-                    evidence=self.run.evidence.summary(),
+                    evidence=self._evidence(),
                     student=self.workspace.student,
                     product=__version__,
                 )
             )
+            weights = self.run.weights()
+            if weights is not None:
+                self.progress.keep_weights(self.milestone.id, self.part.id, weights)
         attempt = self.attempt
         if report.interrupted:
             attempt.result = "interrupted"
@@ -367,23 +254,20 @@ class PartRun:
         attempt.step, attempt.seconds_left = report.steps, None
         attempt.gates = [_gate_state(verdict) for verdict in report.verdicts]
         self.progress.save_attempt(attempt)
+        if not report.interrupted and not report.error:
+            self.keeper.drop()
+        if self.training.unsaved:
+            why = self.training.unsaved.rstrip(".")
+            self.progress.warnings.append(
+                f"The run could not be kept at the end of an epoch, so it could not have gone on "
+                f"after an interruption: {why}."
+            )
 
-
-def run_cell(
-    source: str, names: Mapping[str, object], known: Mapping[str, object] | Any
-) -> dict[str, Any]:
-    """Run the Python of a `%%milestone run` cell; the settings and the model it defined.
-
-    Names it merely found are not taken for a choice: only what it bound itself counts.
-    """
-    namespace = dict(names)
-    before = {name: namespace.get(name) for name in known}
-    exec(compile(source, "<%%milestone cell>", "exec"), namespace)
-    return {
-        name: namespace[name]
-        for name in known
-        if name in namespace and namespace[name] is not before[name]
-    }
+    def _evidence(self) -> dict[str, object]:
+        found = self.run.evidence.summary()
+        if self.saved is not None:
+            found["resumed"] = {"epoch": self.saved.epoch, "attempts": self.saved.attempts}
+        return found
 
 
 def _gates_hash(part: Part) -> str:
@@ -400,3 +284,6 @@ def _gate_state(verdict: VerdictState) -> GateState:
         hint=verdict.hint,
         module=verdict.module,
     )
+
+
+__all__ = ["Ghost", "Observer", "PartRun", "Request", "Run"]

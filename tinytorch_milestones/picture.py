@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from tinytorch_milestones import resume
 from tinytorch_milestones.catalog import Checkpoint, Milestone, Module, Part, Track
 from tinytorch_milestones.records import Attempt
 from tinytorch_milestones.standing import Standing, task_count
@@ -70,7 +71,8 @@ def build_state(
 
 
 def next_step(standing: Standing, track: Track, *, trusted: bool = True) -> NextStep:
-    """The one thing to do next: trust, an unlocked milestone, a module in progress, a new one."""
+    """The one thing to do next: trust, a run that was just cut off, an unlocked milestone, a module
+    in progress, a new one."""
     if not trusted:
         return NextStep(
             kind="trust",
@@ -80,6 +82,10 @@ def next_step(standing: Standing, track: Track, *, trusted: bool = True) -> Next
             button="Trust this course",
             command="tito trust",
         )
+    for milestone in track.milestones:
+        cut_off = resume.waiting(standing, milestone)
+        if cut_off is not None and cut_off is standing.attempts[-1]:
+            return _go_on(milestone, cut_off)
     for milestone in track.milestones:
         statuses = {p.id: standing.part_status(milestone, p) for p in milestone.parts}
         ready = [p for p in milestone.parts if statuses[p.id] in ("ready", "running")]
@@ -91,6 +97,19 @@ def next_step(standing: Standing, track: Track, *, trusted: bool = True) -> Next
             if standing.module_status(module) in wanted:
                 return _module_next(standing, module, track)
     return _nothing_next(standing, track)
+
+
+def _go_on(milestone: Milestone, cut_off: Attempt) -> NextStep:
+    done = f"epoch {cut_off.saved_epoch} of {cut_off.epochs}"
+    return NextStep(
+        kind="milestone",
+        id=milestone.id,
+        title=f"Go on with {milestone.title}",
+        why=f"Its last run was interrupted after {done}: add --resume to go on from there.",
+        button="Run it",
+        notebook=f"notebooks/{milestone.notebook}" if milestone.notebook else "",
+        command=f"tito milestone run {milestone.id} --resume",
+    )
 
 
 def _milestone_next(standing: Standing, milestone: Milestone, part: Part) -> NextStep:

@@ -126,6 +126,23 @@ class Progress:
         self._write(path, msgspec.json.encode(attempt), durable=durable)
         self.touch()
 
+    def keep_weights(self, milestone: str, part: str, data: bytes) -> None:
+        """Keep the weights of a network that won; those of an earlier win are replaced."""
+        self._write(self._weights_path(milestone, part), data)
+
+    def weights(self, milestone: str, part: str) -> bytes | None:
+        """The weights that were kept at the last win, None where there are none."""
+        path = self._weights_path(milestone, part)
+        if path in self._memory:
+            return self._memory[path]
+        try:
+            return path.read_bytes()
+        except OSError:
+            return None
+
+    def _weights_path(self, milestone: str, part: str) -> Path:
+        return self.folder / "weights" / f"{milestone}-{part}.npz"
+
     def _prune_attempts(self, newest: Attempt) -> None:
         same = [
             attempt

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from tinytorch_milestones import __version__
+import msgspec
+
+from tinytorch_milestones import __version__, resume
 from tinytorch_milestones.catalog import Catalog, Milestone, Part
 from tinytorch_milestones.errors import Locked, TinyTorchError
 from tinytorch_milestones.part_run import Observer, PartRun, Request, Run
@@ -37,10 +39,31 @@ def run_milestone(
     """Run the parts that are asked for, in order, until one does not pass.
 
     Credit needs the student's own code, complete modules, and every gate. Raises `Locked` when
-    modules are missing and neither `demo` nor `skip_checks` was asked for.
+    modules are missing and neither `demo` nor `skip_checks` was asked for. With `resume` the run
+    that was interrupted goes on; raises `TinyTorchError` where there is none or it is another.
     """
     standing = Standing(catalog, workspace, progress)
+    saved = None
+    if request.resume:
+        saved = resume.newest(workspace, milestone, request.part)
+        resume.check(
+            saved,
+            workspace,
+            catalog,
+            overrides=request.overrides,
+            quick=request.quick,
+            cell=request.cell,
+        )
+        request = msgspec.structs.replace(
+            request, overrides=saved.overrides, quick=saved.quick, part=saved.part
+        )
     parts = _choose(standing, milestone, request)
+    if saved is not None and not saved.alone:
+        # the run that was interrupted would have gone on to the parts that follow
+        after = msgspec.structs.replace(request, part=None)
+        request = after
+        follow = _choose(standing, milestone, after)
+        parts = follow[follow.index(parts[0]) :] if parts[0] in follow else parts
     implementation = (
         Implementation.reference() if request.demo else Implementation.student(workspace.root)
     )
@@ -52,7 +75,10 @@ def run_milestone(
         newly_complete=False,
     )
     for part in parts:
-        done = PartRun(workspace, progress, standing, milestone, part, implementation, request)
+        goes_on = saved if saved is not None and saved.part == part.id else None
+        done = PartRun(
+            workspace, progress, standing, milestone, part, implementation, request, goes_on
+        )
         report.parts.append(done.go(observer or _Silent()))
         if not report.parts[-1].passed:
             break

@@ -240,6 +240,10 @@ class PartReport(msgspec.Struct, kw_only=True):
     error_module: str = ""  # module number it came from, where known
     error_in_code: bool = False  # false where settings or data were the reason
     exercised: dict[str, int] = {}  # module number -> calls counted in sampled steps
+    epochs: int = 0  # that were planned
+    saved_epoch: int = 0  # the run was cut off, and can go on after this epoch; 0: it cannot
+    resumed_epoch: int = 0  # epochs that an interrupted run had done before this one went on
+    memory: int = 0  # bytes of resident memory at the most, 0 where it cannot be told
 
 
 class RunReport(msgspec.Struct, kw_only=True):

@@ -17,20 +17,15 @@ from tinytorch_milestones.completions import completion, refused
 from tinytorch_milestones.doctor import Finding, examine, examine_machine
 from tinytorch_milestones.errors import ExportRefused, NoWorkspace, UnknownName, WorkspaceError
 from tinytorch_milestones.export import export_module, prepare_export
-from tinytorch_milestones.part_run import Ghost
 from tinytorch_milestones.person import write_person
 from tinytorch_milestones.picture import build_state, next_step
+from tinytorch_milestones.playing import AtHand, Found, find_player
 from tinytorch_milestones.progress import Progress, now
 from tinytorch_milestones.records import CheckRecord, Receipt
 from tinytorch_milestones.runs import Observer, Request, Run, conclude, run_milestone
 from tinytorch_milestones.standing import Standing, file_hash, notebook_hash
-from tinytorch_milestones.state import (
-    Completion,
-    Diagnosis,
-    NextStep,
-    RunReport,
-    State,
-)
+from tinytorch_milestones.state import Completion, Diagnosis, NextStep, RunReport, State
+from tinytorch_milestones.watching import Ghost
 from tinytorch_milestones.workspace import Workspace, create, find, master_notebook
 
 DEFAULT_TRACK = "history"
@@ -318,6 +313,7 @@ class Tracker:
         skip_checks: bool = False,
         demo: bool = False,
         in_child: bool = True,
+        resume: bool = False,
     ) -> RunReport:
         """Run a milestone's parts and credit what was earned; see `runs.run_milestone`."""
         report = run_milestone(
@@ -334,6 +330,7 @@ class Tracker:
                 skip_checks=skip_checks,
                 demo=demo,
                 in_child=in_child,
+                resume=resume,
             ),
             observer,
         )
@@ -369,6 +366,11 @@ class Tracker:
         milestone = self.milestone(name, track)
         parts = choose_parts(self.catalog, milestone, part, report, self.standing().missing)
         return diagnose(self.workspace.root, self.catalog, milestone, parts)
+
+    def play(self, name: str | None, part: str | None, track: str | None, at_hand: AtHand) -> Found:
+        """A trained network to draw digits for; see `playing.find_player`."""
+        milestone = None if name is None else self.milestone(name, track)
+        return find_player(self.workspace, self.catalog, self.progress, milestone, part, at_hand)
 
     def doctor(self) -> list[Finding]:
         """What could stand in the way here, one line each."""

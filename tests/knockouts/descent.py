@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.knockouts.making import AUTOGRAD, EVERY, MLP, OPTIMIZERS, TRAINING, after
+from tests.knockouts.making import AUTOGRAD, EVERY, IMAGES, OPTIMIZERS, TRAINING, after
 from tests.knockouts.rules import Knockout
 
 _GRADIENTS = [
@@ -155,7 +155,7 @@ _STEPS = [
                     p.data[...] = values
         """,
         "moved",
-        MLP,
+        IMAGES,
     ),
     after(
         "the output layer never moves",

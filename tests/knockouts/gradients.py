@@ -7,9 +7,9 @@ from tests.knockouts.making import (
     ACTIVATIONS,
     DATA,
     EVERY,
+    IMAGES,
     LAYERS,
     LOSSES,
-    MLP,
     TENSOR,
     after,
     instead,
@@ -43,7 +43,7 @@ _FOUNDATIONS = [
         ACTIVATIONS,
         "relu.forward = lambda x: x",
         "activation",
-        MLP,
+        IMAGES,
     ),
     after(
         "Tanh and ReLU always say the same",
@@ -138,7 +138,7 @@ _LOSSES = [
         cross_entropy.forward = _over_the_batch
         """,
         "formula",
-        MLP,
+        IMAGES,
     ),
     after(
         "the logarithm of zero",
@@ -247,4 +247,33 @@ _DATA = [
     ),
 ]
 
-GRADIENTS = [*_FOUNDATIONS, *_LOSSES, *_DATA, *DESCENT]
+_SHIFTS = [
+    after(
+        "a crop lies outside the image",
+        "05",
+        DATA,
+        """
+        class RandomCrop(RandomCrop):
+            def __call__(self, images):
+                return np.roll(super().__call__(images), 3, axis=2)
+        """,
+        "shifts",
+        ("cnn-mnist", "computer-vision"),
+    ),
+    after(
+        "all images of a batch are shifted alike",
+        "05",
+        DATA,
+        """
+        class RandomCrop(RandomCrop):
+            def __call__(self, images):
+                one = images.swapaxes(0, 1).reshape(1, -1, *images.shape[2:])
+                cut = super().__call__(one)
+                return cut.reshape(images.shape[1], -1, *cut.shape[2:]).swapaxes(0, 1)
+        """,
+        "shifts",
+        ("cnn-mnist", "computer-vision"),
+    ),
+]
+
+GRADIENTS = [*_FOUNDATIONS, *_LOSSES, *_DATA, *_SHIFTS, *DESCENT]

@@ -1,6 +1,6 @@
 """How the knock-outs of recipes that learn by gradients are made.
 
-Modules 04 to 08 are sabotaged from the outside, by code added at the end of their file that uses
+Modules 04 to 09 are sabotaged from the outside, by code added at the end of their file that uses
 nothing but their public names, so that the tables do not depend on how a solution is written.
 """
 
@@ -11,7 +11,10 @@ from textwrap import dedent
 from tests.knockouts.rules import Knockout
 
 MLP = ("digits", "mnist", "basic-inference", "machines-can-see")
-EVERY = ("learned", *MLP)
+CNN = ("cnn-digits", "cnn-mnist", "computer-vision")
+PHOTOGRAPHS = ("full-training", "train-real-ai")
+IMAGES = (*MLP, *CNN, *PHOTOGRAPHS)
+EVERY = ("learned", *IMAGES)
 TENSOR, ACTIVATIONS, LAYERS = "core/tensor.py", "core/activations.py", "core/layers.py"
 LOSSES, DATA, AUTOGRAD = "core/losses.py", "core/dataloader.py", "core/autograd.py"
 OPTIMIZERS, TRAINING = "core/optimizers.py", "core/training.py"

@@ -17,7 +17,9 @@ import pytest
 from threadpoolctl import threadpool_limits
 
 from tests.knockouts.gradients import GRADIENTS
+from tests.knockouts.photographs import ON_PHOTOGRAPHS
 from tests.knockouts.rules import RULES, Knockout
+from tests.knockouts.vision import VISION
 from tinytorch_milestones.catalog import Part, load
 from tinytorch_milestones.state import VerdictState
 from tinytorch_milestones.training.evidence import Evidence
@@ -25,11 +27,16 @@ from tinytorch_milestones.training.gates import Settled, judge_all
 from tinytorch_milestones.training.implementation import Implementation, reference_root
 from tinytorch_milestones.training.recipes import load_recipe
 
-KNOCKOUTS = [*RULES, *GRADIENTS]
+KNOCKOUTS = [*RULES, *GRADIENTS, *VISION, *ON_PHOTOGRAPHS]
 
-# by their id; parts of other tracks, where a milestone has one, by the milestone's
+
+def _named(milestone: str, part: str) -> str:
+    """A part by its id; where a milestone has one only, by the milestone's; LeNet's by both."""
+    return milestone if part == "victory" else f"cnn-{part}" if milestone == "cnn" else part
+
+
 PARTS: dict[str, Part] = {
-    milestone.id if part.id == "victory" else part.id: part
+    _named(milestone.id, part.id): part
     for milestone in load().all_milestones()
     for part in milestone.parts
     if not part.coming
@@ -117,6 +124,9 @@ def test_every_gate_was_seen_to_fail(folder: Path) -> None:
 
 # how many seeds each part is tried with: MNIST takes more than a second each
 SEEDS = {"mnist": 3, "digits": 10, "basic-inference": 4, "machines-can-see": 4}
+# on made up photographs, which show that a run holds together, not how well it names real ones
+SEEDS |= {"full-training": 2, "train-real-ai": 2}
+SEEDS |= {"cnn-digits": 5, "cnn-mnist": 1, "computer-vision": 2}
 
 
 @pytest.mark.parametrize("part", PARTS)
@@ -127,11 +137,15 @@ def test_correct_code_passes_whatever_the_seed(part: str) -> None:
         assert not failed, f"{part}, seed {seed}: {[(v.id, v.measured) for v in failed]}"
 
 
-@pytest.mark.parametrize("part", ["trained", "photo", "crisis", "learned", "digits", "mnist"])
+SHUFFLED = {"trained": 10, "photo": 10, "crisis": 10, "learned": 10, "digits": 4, "mnist": 1}
+SHUFFLED |= {"cnn-digits": 2, "cnn-mnist": 1}
+
+
+@pytest.mark.parametrize("part", SHUFFLED)
 def test_shuffled_labels_fail_whatever_the_seed(part: str) -> None:
-    for seed in range(1 if part == "mnist" else 4 if part == "digits" else 10):
+    for seed in range(SHUFFLED[part]):
         chosen = {"seed": seed, "labels": "shuffled"}
-        if part == "mnist":
+        if "mnist" in part:
             chosen["epochs"] = 4
         verdicts = run(Implementation.reference(), PARTS[part], chosen)
         assert not all(v.passed for v in verdicts), f"seed {seed}"

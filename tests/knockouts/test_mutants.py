@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from tests.mutants import Mutant, all_mutants
@@ -24,7 +25,7 @@ from tinytorch_milestones.training.mechanism import Design, Mechanism
 from tinytorch_milestones.training.steps import Step
 
 MODULES = ["01_tensor", "02_activations", "03_layers", "04_losses"]
-MODULES += ["05_dataloader", "06_autograd", "07_optimizers", "08_training"]
+MODULES += ["05_dataloader", "06_autograd", "07_optimizers", "08_training", "09_convolutions"]
 DESIGNS = {
     "mnist": Design(
         activation="ReLU",
@@ -36,7 +37,14 @@ DESIGNS = {
     ),
     "learned": Design(activation="Tanh", loss="BinaryCrossEntropyLoss", momentum=0.9),
 }
-# activations, losses and their derivatives differ between the two; the rest is asked once
+# asks what "mnist" asks, and then for everything of module 09
+DESIGNS["cnn"] = msgspec.structs.replace(
+    DESIGNS["mnist"],
+    augmented=True,
+    spatial=("Conv2d", "MaxPool2d", "AvgPool2d", "BatchNorm2d"),
+)
+PARTS = {"mnist": ("mlp", "mnist"), "learned": ("xor", "learned"), "cnn": ("cnn", "mnist")}
+# activations, losses and their derivatives differ between the first two; the rest is asked once
 BOTH = ("02_activations", "04_losses", "06_autograd")
 ENOUGH = 5  # mistakes of each module that stop a milestone
 
@@ -56,8 +64,10 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def part_named(name: str) -> Part:
-    return next(p for m in load().all_milestones() for p in m.parts if p.id == name)
+def part_of(name: str) -> Part:
+    milestone, part = PARTS[name]
+    found = next(m for m in load().all_milestones() if m.id == milestone)
+    return next(p for p in found.parts if p.id == part)
 
 
 def blamed(implementation: Implementation, name: str) -> str | None:
@@ -78,7 +88,7 @@ def blamed(implementation: Implementation, name: str) -> str | None:
             epoch=1, epochs=1, step=1, steps=1, loss=1.0, metrics=judge.metrics, symptom=judge.note
         )
     )
-    failed = next(v for v in judge_all(part_named(name).gates, evidence) if v.passed is False)
+    failed = next(v for v in judge_all(part_of(name).gates, evidence) if v.passed is False)
     assert judge.note[1:] in failed.hint
     return failed.module
 
@@ -93,7 +103,7 @@ def test_what_stops_a_milestone_is_named_rightly(module: str, root: Path) -> Non
     try:
         for mutant in mutants:
             file.write_text(mutant.applied(source))
-            names = DESIGNS if module in BOTH else ["mnist"]
+            names = DESIGNS if module in BOTH else ["cnn"]
             found = [blamed(Implementation.student(root), name) for name in names]
             named = {number for number in found if number is not None}
             noticed += bool(named)

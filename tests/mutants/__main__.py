@@ -34,8 +34,14 @@ from tinytorch_milestones.training.gates import Settled, judge_all
 from tinytorch_milestones.training.implementation import Implementation
 from tinytorch_milestones.training.recipes import load_recipe
 
-# the parts that together lean on every module of the foundation, the cheapest first
-PARTS = [("perceptron", "photo"), ("xor", "crisis"), ("xor", "learned"), ("mlp", "digits")]
+# the parts that together lean on every module there is, the cheapest first
+PARTS = [
+    ("perceptron", "photo"),
+    ("xor", "crisis"),
+    ("xor", "learned"),
+    ("mlp", "digits"),
+    ("cnn", "digits"),
+]
 
 
 @dataclass(frozen=True)

@@ -60,6 +60,9 @@ class Gate(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     broken: str = ""
 
 
+_READ_DIGITS = ("mlp:digits", "mlp:mnist", "cnn:digits", "cnn:mnist")
+
+
 class Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One act of a milestone."""
 
@@ -73,6 +76,11 @@ class Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     score: str = "accuracy"  # the metric kept as best score
     chance: float | None = None  # accuracy of guessing, drawn as a line
     coming: bool = False
+
+    @property
+    def reads_digits(self) -> bool:
+        """Whether its network reads single digits, so that one can be drawn for it."""
+        return not self.coming and self.recipe in _READ_DIGITS
 
 
 class Milestone(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -14,7 +14,7 @@ from tinytorch_milestones.cli.views import (
     show_header,
     show_next,
 )
-from tinytorch_milestones.milestone_words import checkpoints_text, missing, numbers
+from tinytorch_milestones.milestone_words import checkpoints_text, missing, numbers, to_play
 from tinytorch_milestones.timeline import Stop, across, fits_across, rows_between
 
 if TYPE_CHECKING:
@@ -116,6 +116,8 @@ def show_celebration(screen: Screen, milestone: MilestoneState) -> None:
         rows.append(["Checkpoints", checkpoints_text(milestone)])
     if milestone.completed:
         rows.append(["Completed", clock(milestone.completed)])
+    if command := to_play(milestone.id):
+        rows.append(["Play", f"draw digits for it in a notebook: {command}"])
     screen.table(rows)
 
 

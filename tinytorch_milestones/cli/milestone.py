@@ -40,7 +40,9 @@ track_option = click.option(
 numbers_option = click.option(
     "--track", metavar="T", shell_complete=_tracks, help="The track whose numbers ID counts."
 )
-quick_option = click.option("--quick", is_flag=True, help="A shorter run, to see whether it works.")
+quick_option = click.option(
+    "--quick", is_flag=True, help="A quarter of the epochs, to see whether it works."
+)
 
 
 def choose_track(tracker: Tracker, name: str | None) -> None:

@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     help="Another setting of the recipe: data=full, learning_rate=0.01.",
 )
 @quick_option
+@click.option("--resume", is_flag=True, help="Go on with the run that was interrupted.")
 @click.option("--skip-checks", is_flag=True, help="Run what is locked too, without credit.")
 @numbers_option
 @json_option
@@ -57,6 +58,7 @@ def run(
     seed: int | None,
     settings: tuple[str, ...],
     quick: bool,
+    resume: bool,
     skip_checks: bool,
     track: str | None,
     as_json: bool,
@@ -69,6 +71,7 @@ def run(
         part=part,
         overrides=overrides,
         quick=quick,
+        resume=resume,
         skip_checks=skip_checks,
         track=track,
         as_json=as_json,
@@ -107,6 +110,7 @@ def _run(
     part: str | None = None,
     overrides: dict[str, object] | None = None,
     quick: bool = False,
+    resume: bool = False,
     skip_checks: bool = False,
     demo: bool = False,
 ) -> int:
@@ -120,6 +124,7 @@ def _run(
             part=part,
             overrides=overrides,
             quick=quick,
+            resume=resume,
             skip_checks=skip_checks,
             demo=demo,
         )
@@ -133,6 +138,7 @@ def _run(
                 observer=view,
                 overrides=overrides,
                 quick=quick,
+                resume=resume,
                 skip_checks=skip_checks,
                 demo=demo,
             )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from base64 import b64encode
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -10,14 +11,21 @@ from typing import Any
 import msgspec
 
 from tinytorch_milestones.catalog.model import Gate
-from tinytorch_milestones.errors import ImplementationError, TinyTorchError
+from tinytorch_milestones.errors import (
+    DataDamaged,
+    DataMissing,
+    ImplementationError,
+    TinyTorchError,
+)
 from tinytorch_milestones.training import wire
 from tinytorch_milestones.training.accounts import explain
 from tinytorch_milestones.training.evidence import Evidence
 from tinytorch_milestones.training.gates import Settled
 from tinytorch_milestones.training.implementation import Implementation
 from tinytorch_milestones.training.recipes import load_recipe, timed
+from tinytorch_milestones.training.settings import Resume
 from tinytorch_milestones.training.steps import Step
+from tinytorch_milestones.training.weights import pack
 
 _STEPS_A_MESSAGE = 200
 _SECONDS_A_MESSAGE = 0.05
@@ -26,22 +34,30 @@ _SECONDS_A_MESSAGE = 0.05
 def run(job: Mapping[str, Any], send: Callable[[object], None]) -> None:
     """Entry of the sandbox: train `job["recipe"]` with the code at `job["root"]`.
 
-    job: root, kind ("yours" or "reference"), recipe, settings (plain values), and the part's gates
-    if it may stop early. It stops here, instead of being closed by the parent, so that the origin
-    of everything that was imported is checked once more before the parent believes any of it.
-    Sends `{"steps": [...]}` as they come, then one `{"done": {...}}` or `{"error": {...}}`.
+    job: root, kind ("yours" or "reference"), recipe, settings (plain values), the part's gates if
+    it may stop early, and "keep", the beginning of a path for what is kept of an epoch, if it may
+    go on later. To go on: "resume" (`Resume`) and the "evidence" there was by then.
+    It stops here, instead of being closed by the parent, so that the origin of everything that was
+    imported is checked once more before the parent believes any of it.
+    Sends `{"steps": [...]}` as they come, `{"saved": {...}}` after an epoch that was kept, then
+    one `{"done": {...}}` or `{"error": {...}}`.
     """
     implementation = Implementation(job["kind"], Path(job["root"]))
     try:
         recipe = load_recipe(job["recipe"])
         settings = recipe.settings(job["settings"])
         with implementation.active() as framework:
+            if "resume" in job:
+                settings.resume = msgspec.convert(job["resume"], Resume)
             settled = Settled(msgspec.convert(job.get("gates", []), list[Gate]), settings.patience)
-            _stream(timed(recipe.function(framework, settings)), settled, send)
+            stream = _Stream(job, implementation, settled, send)
+            player = stream.pass_on(timed(recipe.function(framework, settings)))
+            weights = pack(player, job["recipe"])
         done = {"file": framework.path, "exercised": framework.exercised()}
+        if weights is not None:
+            done["weights"] = b64encode(weights).decode("ascii")
     except TinyTorchError as error:
-        kind = "implementation" if isinstance(error, ImplementationError) else "settings"
-        send({"error": {"kind": kind, "message": error.message, "remedy": error.remedy}})
+        send({"error": {"kind": _kind(error), "message": error.message, "remedy": error.remedy}})
     except (Exception, SystemExit) as error:
         account = explain(error, implementation)
         send(
@@ -60,23 +76,62 @@ def run(job: Mapping[str, Any], send: Callable[[object], None]) -> None:
         send({"done": done})
 
 
-def _stream(steps: Iterator[Step], settled: Settled, send: Callable[[object], None]) -> None:
-    """Send steps a few at a time: a message for each would cost more than the step."""
-    evidence = Evidence()
-    waiting: list[Step] = []
-    sent = 0.0
-    try:
-        for step in steps:
-            waiting.append(step)
-            moment = time.monotonic()
-            if len(waiting) >= _STEPS_A_MESSAGE or moment - sent >= _SECONDS_A_MESSAGE:
-                send({"steps": wire.encode(waiting)})
-                waiting.clear()
-                sent = moment
-            evidence.fold(step)
-            if settled.after(evidence):
-                break
-    finally:
-        # also when the student's code raised: what came before it is evidence
-        if waiting:
-            send({"steps": wire.encode(waiting)})
+def _kind(error: TinyTorchError) -> str:
+    if isinstance(error, ImplementationError):
+        return "implementation"
+    return "data" if isinstance(error, DataMissing | DataDamaged) else "settings"
+
+
+class _Stream:
+    """Sends steps a few at a time: a message for each would cost more than the step."""
+
+    def __init__(
+        self,
+        job: Mapping[str, Any],
+        implementation: Implementation,
+        settled: Settled,
+        send: Callable[[object], None],
+    ) -> None:
+        self._implementation, self._settled, self._send = implementation, settled, send
+        self._keep = str(job.get("keep", ""))
+        earlier = job.get("evidence")
+        self._evidence = Evidence() if earlier is None else Evidence.restored(earlier)
+        self._waiting: list[Step] = []
+
+    def pass_on(self, steps: Iterator[Step]) -> Any:
+        """Send all steps, and each epoch that is to be kept; the trained network, where the
+        recipe offers it."""
+        player: Any = None
+        sent = 0.0
+        try:
+            for step in steps:
+                self._waiting.append(step)
+                player = step.play
+                moment = time.monotonic()
+                if len(self._waiting) >= _STEPS_A_MESSAGE or moment - sent >= _SECONDS_A_MESSAGE:
+                    self._flush()
+                    sent = moment
+                self._evidence.fold(step)
+                if self._settled.after(self._evidence):
+                    break
+                if step.checkpoint is not None and self._keep:
+                    self._save(step, step.checkpoint)
+        finally:
+            # also when the student's code raised: what came before it is evidence
+            self._flush()
+        return player
+
+    def _flush(self) -> None:
+        if self._waiting:
+            self._send({"steps": wire.encode(self._waiting)})
+            self._waiting.clear()
+
+    def _save(self, step: Step, checkpoint: Callable[[Path], dict[str, Any]]) -> None:
+        """Write what an epoch left behind beside `keep`; a run goes on when that does not work."""
+        self._flush()  # the parent's evidence is to end with this step
+        try:
+            memory = checkpoint(Path(f"{self._keep}{step.epoch}.npz"))
+        except Exception as error:
+            self._send({"saved": {"error": explain(error, self._implementation).text}})
+        else:
+            self._send({"saved": {"epoch": step.epoch, "memory": memory}})

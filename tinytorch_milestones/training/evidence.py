@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
 import msgspec
 
+from tinytorch_milestones.training.curve import KEPT, Curve, Pace
 from tinytorch_milestones.training.steps import Step
+from tinytorch_milestones.training.wire import from_plain, to_plain
 
 STORED_VALUES = 400
+_NUMBERS = ("seconds", "samples", "steps", "planned", "epoch", "epochs")
 _Value = TypeVar("_Value")
 
 
@@ -35,7 +38,7 @@ class Evidence:
 
     def __init__(self) -> None:
         self.metrics: dict[str, float] = {}
-        self.losses: list[float] = []
+        self.losses = Curve()
         self.accuracies: list[tuple[int, float]] = []
         self.parameters: dict[str, ParameterRecord] = {}
         self.exercised: dict[str, int] = {}  # module number -> calls counted in watched steps
@@ -46,8 +49,7 @@ class Evidence:
         self.planned = 0  # steps there will be if nothing stops early
         self.epoch = 0
         self.epochs = 0
-        self._recent_loss = 0.0
-        self._pace = 0.0  # seconds a step, recent ones weighing more
+        self._pace = Pace()
 
     def fold(self, step: Step) -> None:
         """Take in one step. Costs a few microseconds."""
@@ -55,12 +57,14 @@ class Evidence:
         self.epoch, self.epochs = step.epoch, step.epochs
         self.seconds += step.seconds
         self.samples += step.samples
-        weight = max(0.05, 1.0 / (len(self.losses) + 1))
-        self._pace += weight * (step.seconds - self._pace)
+        self._pace.add(step.seconds, step.samples, max(1, step.steps // max(1, step.epochs)))
         self._fold_loss(step.loss)
         metrics = self.metrics
         if step.accuracy is not None:
             self.accuracies.append((step.step, step.accuracy))
+            if len(self.accuracies) > 2 * KEPT:
+                # the newest stays; whoever draws them reads the steps, not the places
+                self.accuracies = self.accuracies[1::2]
             metrics["accuracy"] = step.accuracy
             metrics["best_accuracy"] = max(step.accuracy, metrics.get("best_accuracy", 0.0))
         if step.parameters:
@@ -97,17 +101,67 @@ class Evidence:
 
     @property
     def samples_per_second(self) -> float:
-        """Examples per second of training, 0.0 before anything was measured."""
+        """Examples per second of the whole training, 0.0 before anything was measured."""
         return self.samples / self.seconds if self.seconds > 0 else 0.0
+
+    @property
+    def samples_per_second_now(self) -> float:
+        """The same over the last epoch, without the first step; 0.0 before the second step."""
+        return self._pace.samples_a_second
 
     def seconds_left(self, steps: int | None = None) -> float | None:
         """Seconds of training until `steps` (default: all that were announced) are done.
 
-        None before the first step. An upper bound where a run stops early.
+        None before the second step: the first one says little. An upper bound where a run stops
+        early.
         """
-        if not self.losses:
+        pace = self._pace.seconds_a_step
+        if pace is None:
             return None
-        return max(0, (steps or self.planned) - self.steps) * self._pace
+        return max(0, (steps or self.planned) - self.steps) * pace
+
+    def state(self) -> dict[str, Any]:
+        """All of it, as plain JSON values: what an interrupted run needs to go on."""
+        return {
+            **{name: to_plain(getattr(self, name)) for name in _NUMBERS},
+            "metrics": {name: to_plain(value) for name, value in self.metrics.items()},
+            "losses": {
+                name: [to_plain(v) for v in value] if isinstance(value, list) else value
+                for name, value in self.losses.state().items()
+            },
+            "accuracies": [[step, to_plain(value)] for step, value in self.accuracies],
+            "parameters": {
+                name: {f: to_plain(value) for f, value in msgspec.structs.asdict(record).items()}
+                for name, record in self.parameters.items()
+            },
+            "exercised": dict(self.exercised),
+            "symptom": self.symptom,
+        }
+
+    @classmethod
+    def restored(cls, state: Mapping[str, Any]) -> Evidence:
+        """The evidence that `state` was asked of. Raises KeyError, TypeError or ValueError."""
+        evidence = cls()
+        for name in _NUMBERS:
+            value = from_plain(state[name])
+            setattr(evidence, name, value if name == "seconds" else int(value))
+        evidence.metrics = {str(name): from_plain(v) for name, v in state["metrics"].items()}
+        evidence.losses = Curve.restored(
+            {
+                name: [from_plain(v) for v in value] if isinstance(value, list) else value
+                for name, value in state["losses"].items()
+            }
+        )
+        evidence.accuracies = [
+            (int(step), from_plain(value)) for step, value in state["accuracies"]
+        ]
+        for name, values in state["parameters"].items():
+            norms = {field: from_plain(value) for field, value in values.items()}
+            updates = int(norms.pop("updates"))
+            evidence.parameters[str(name)] = ParameterRecord(**norms, updates=updates)
+        evidence.exercised = {str(name): int(n) for name, n in state["exercised"].items()}
+        evidence.symptom = str(state["symptom"])
+        return evidence
 
     def summary(self) -> dict[str, Any]:
         """What is worth keeping, JSON-able: no value is infinite or not a number."""

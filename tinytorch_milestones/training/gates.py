@@ -123,7 +123,10 @@ class Settled:
         if not self._patience or not self._gates:
             return False
         values = evidence.metrics
-        if all(g.metric in values and holds(g, values[g.metric]) for g in self._gates):
+        # what a recipe measured on a sample of what is held out, so far, ends no run
+        if values.get("asked", 1.0) < 1.0:
+            self._held = 0
+        elif all(g.metric in values and holds(g, values[g.metric]) for g in self._gates):
             self._held += 1
         else:
             self._held = 0

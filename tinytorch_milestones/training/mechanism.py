@@ -16,7 +16,9 @@ import numpy as np
 
 from tinytorch_milestones.errors import TinyTorchError
 from tinytorch_milestones.training import oracle
+from tinytorch_milestones.training.augmenting import augmenting_problem
 from tinytorch_milestones.training.clouds import Array, array_of
+from tinytorch_milestones.training.convolving import convolve, examine_function
 from tinytorch_milestones.training.foundations import Foundations
 from tinytorch_milestones.training.gates import NOT_COMPARABLE
 from tinytorch_milestones.training.implementation import Framework
@@ -31,8 +33,13 @@ class Design(msgspec.Struct, frozen=True, kw_only=True):
     images: bool = False  # whether inputs are images that Flatten turns into rows
     optimizer: str = "sgd"  # or adam, adamw
     momentum: float = 0.0  # of sgd
+    nesterov: bool = False
     weight_decay: float = 0.0
-    schedule: str = ""  # or cosine
+    label_smoothing: float = 0.0  # of CrossEntropyLoss
+    schedule: str = ""  # or cosine, onecycle
+    warm_up: float = 0.3  # the share of all steps in which onecycle rises
+    augmented: bool = False  # whether batches are flipped, cropped and normalised
+    spatial: tuple[str, ...] = ()  # layers of module 09 that it uses: Conv2d, MaxPool2d, ...
 
     @property
     def binary(self) -> bool:
@@ -57,13 +64,40 @@ class Design(msgspec.Struct, frozen=True, kw_only=True):
         """The student's optimizer. Raises `TinyTorchError` for another name."""
         match self.optimizer:
             case "sgd":
-                decay = self.weight_decay
-                return fw.SGD(parameters, lr=rate, momentum=self.momentum, weight_decay=decay)
+                return fw.SGD(
+                    parameters,
+                    lr=rate,
+                    momentum=self.momentum,
+                    nesterov=self.nesterov and self.momentum > 0,
+                    weight_decay=self.weight_decay,
+                )
             case "adam":
                 return fw.Adam(parameters, lr=rate, weight_decay=self.weight_decay)
             case "adamw":
                 return fw.AdamW(parameters, lr=rate, weight_decay=self.weight_decay)
         raise TinyTorchError(f"optimizer is {self.optimizer!r}.", "Give sgd, adam or adamw.")
+
+    def build_loss(self, fw: Framework) -> Any:
+        """The student's loss function."""
+        if self.label_smoothing:
+            return getattr(fw, self.loss)(label_smoothing=self.label_smoothing)
+        return getattr(fw, self.loss)()
+
+    def build_schedule(self, fw: Framework, optimizer: Any, rate: float, steps: int) -> Any:
+        """The student's schedule over so many steps, None where the rate stays."""
+        if self.schedule == "onecycle":
+            return fw.OneCycle(optimizer, rate, total_steps=steps, pct_start=self.warm_up)
+        return fw.CosineSchedule(optimizer, total_steps=steps) if self.schedule else None
+
+    def rate(self, rate: float, number: int, steps: int) -> float:
+        """What a right schedule makes of `rate` for step `number`, from 0."""
+        if self.schedule == "onecycle":
+            return oracle.one_cycle(rate, number, steps, self.warm_up)
+        return oracle.cosine(rate, number, steps) if self.schedule else rate
+
+    def loss_of(self, outputs: Array, targets: Array) -> float:
+        """What numpy says about the loss of a batch."""
+        return oracle.loss(self.loss, outputs, targets, self.label_smoothing)
 
 
 class Mechanism(Foundations):
@@ -82,9 +116,11 @@ class Mechanism(Foundations):
             self.parameters,
             self.loss,
             self.loader,
+            self.augmentation,
             self.gradients,
             self.update,
             self.training,
+            self.convolutions,
         )
         for stage in stages:
             stage()
@@ -121,7 +157,9 @@ class Mechanism(Foundations):
         for tensor in tensors:
             tensor.data[...] = self.numbers(*tensor.shape)
         values = [np.array(tensor.data) for tensor in tensors]
-        return model, tensors, oracle.Network(self.design.activation, self.design.loss, values)
+        design = self.design
+        network = oracle.Network(design.activation, design.loss, values, design.label_smoothing)
+        return model, tensors, network
 
     def loss(self) -> None:
         """`agree.loss` (module 04): the loss of a batch, of sure and of wrong answers."""
@@ -139,10 +177,21 @@ class Mechanism(Foundations):
             self.same(
                 "agree.loss",
                 kind,
-                lambda x, wanted=wanted: getattr(self._fw, kind)()(x, self._fw.Tensor(wanted)),
+                lambda x, wanted=wanted: self.design.build_loss(self._fw)(
+                    x, self._fw.Tensor(wanted)
+                ),
                 [outputs],
-                np.array(oracle.loss(kind, outputs, wanted)),
+                np.array(self.design.loss_of(outputs, wanted)),
             )
+
+    def augmentation(self) -> None:
+        """`augment.faults` (module 05): flips, crops and normalises numbered images."""
+        if self.design.augmented:
+            metric = "augment.faults"
+            self.metrics[metric] = 0.0
+            problem = self.attempt(metric, "augmentation", lambda: augmenting_problem(self._fw))
+            if problem:
+                self.fault(metric, problem, 1.0)
 
     def gradients(self) -> None:
         """`agree.gradients` (module 06): what backward() leaves in every parameter.
@@ -155,10 +204,14 @@ class Mechanism(Foundations):
         self.operations(metric)
         if self.failed:
             return
+        if self.design.spatial:
+            examine_function(self)
+        if self.failed:
+            return
         model, tensors, network = self.model()
         inputs, targets = self.batch()
         expected = network.gradients(inputs, targets)
-        loss_fn = getattr(self._fw, self.design.loss)()
+        loss_fn = self.design.build_loss(self._fw)
 
         def backward(factor: float) -> list[Array]:
             x, y = self._fw.Tensor(inputs), self._fw.Tensor(targets)
@@ -169,7 +222,7 @@ class Mechanism(Foundations):
         # the second time of twice the loss, and on top of what is there: three times in all
         for factor, times, what in (
             (1.0, 1.0, "backward()"),
-            (2.0, 3.0, "a second backward(), of twice the loss,"),
+            (2.0, 3.0, "a second backward(), of twice the loss"),
         ):
             got = self.attempt(metric, what, partial(backward, factor))
             for name, gradient, right in zip(names, got or [], expected, strict=False):
@@ -196,7 +249,10 @@ class Mechanism(Foundations):
             return
         values = [array.astype(np.float64) for array in start]
         oracles = [
-            oracle.Optimizer(design.optimizer, design.momentum, design.weight_decay) for _ in start
+            oracle.Optimizer(
+                design.optimizer, design.momentum, design.weight_decay, design.nesterov
+            )
+            for _ in start
         ]
         handed: list[tuple[Array, Array]] = []
         for number in (1, 2, 3):
@@ -234,6 +290,11 @@ class Mechanism(Foundations):
         self.metrics.setdefault("agree.training", 0.0)
         if problem:
             self.fault("agree.training", problem)
+
+    def convolutions(self) -> None:
+        """Module 09, where the design uses it: see `convolving`."""
+        if self.design.spatial:
+            convolve(self)
 
 
 def gradient_of(tensor: Any) -> Array:

@@ -28,13 +28,17 @@ def softmax(logits: Array) -> Array:
     return np.asarray(weights / weights.sum(axis=-1, keepdims=True))
 
 
-def loss(kind: str, outputs: Array, targets: Array) -> float:
-    """The mean loss of a batch; `kind` is the name of the student's class."""
+def loss(kind: str, outputs: Array, targets: Array, smoothing: float = 0.0) -> float:
+    """The mean loss of a batch; `kind` is the name of the student's class.
+
+    `smoothing` is the share of a target that is spread over all classes.
+    """
     outputs = np.asarray(outputs, dtype=np.float64)
     if kind == "CrossEntropyLoss":
         shifted = outputs - outputs.max(axis=-1, keepdims=True)
         total = np.log(np.exp(shifted).sum(axis=-1))
         chosen = shifted[np.arange(len(shifted)), targets.astype(np.int64)]
+        chosen = (1.0 - smoothing) * chosen + smoothing * shifted.mean(axis=-1)
         return float(np.mean(total - chosen))
     with np.errstate(divide="ignore"):
         yes = np.maximum(np.log(outputs), -100.0)
@@ -45,9 +49,11 @@ def loss(kind: str, outputs: Array, targets: Array) -> float:
 class Network:
     """Linear, activation, Linear and, for binary cross-entropy, Sigmoid; weights as in PyTorch."""
 
-    def __init__(self, activation: str, kind: str, weights: Sequence[Array]) -> None:
+    def __init__(
+        self, activation: str, kind: str, weights: Sequence[Array], smoothing: float = 0.0
+    ) -> None:
         self._function, self._slope = ACTIVATIONS[activation]
-        self._kind = kind
+        self._kind, self._smoothing = kind, smoothing
         self.weights = [np.asarray(w, dtype=np.float64) for w in weights]
 
     def forward(self, inputs: Array) -> Array:
@@ -66,7 +72,8 @@ class Network:
         outputs = self.forward(inputs)
         if self._kind == "CrossEntropyLoss":
             error = softmax(outputs)
-            error[np.arange(len(error)), targets.astype(np.int64)] -= 1.0
+            error -= self._smoothing / error.shape[1]
+            error[np.arange(len(error)), targets.astype(np.int64)] -= 1.0 - self._smoothing
         else:
             error = outputs - targets
         error /= error.size if self._kind == "BinaryCrossEntropyLoss" else len(error)
@@ -82,8 +89,9 @@ class Network:
 class Optimizer:
     """PyTorch's formulas of sgd, adam (Kingma and Ba, 2015) and adamw, for one parameter."""
 
-    def __init__(self, name: str, momentum: float, decay: float) -> None:
+    def __init__(self, name: str, momentum: float, decay: float, nesterov: bool = False) -> None:
         self._name, self._momentum, self._decay = name, momentum, decay
+        self._nesterov = nesterov and momentum > 0
         self._velocity: Any = None
         self._mean: Any = 0.0
         self._square: Any = 0.0
@@ -98,6 +106,8 @@ class Optimizer:
         if self._name == "sgd":
             old = self._velocity
             self._velocity = gradient if old is None else self._momentum * old + gradient
+            if self._nesterov:
+                return np.asarray(value - rate * (gradient + self._momentum * self._velocity))
             return np.asarray(value - rate * self._velocity)
         self._steps += 1
         self._mean = 0.9 * self._mean + 0.1 * gradient
@@ -110,6 +120,19 @@ class Optimizer:
 def cosine(rate: float, step: int, steps: int) -> float:
     """The rate of the step after `step` steps: from `rate` to 0 along half a cosine."""
     return rate * (1.0 + math.cos(math.pi * step / steps)) / 2.0
+
+
+def one_cycle(rate: float, step: int, steps: int, rising: float) -> float:
+    """The rate of the step after `step` steps: half a cosine up to `rate`, and half a one down.
+
+    From a 25th of it, in the share `rising` of all steps, and down to a 250,000th.
+    """
+    first, last, top = rate / 25.0, rate / 25e4, rising * steps - 1.0
+    if step < top:
+        start, end, progress = first, rate, step / top
+    else:
+        start, end, progress = rate, last, (step - top) / (steps - 1.0 - top)
+    return end + (start - end) * (1.0 + math.cos(math.pi * progress)) / 2.0
 
 
 def slope(function: Callable[..., float], arrays: Sequence[Array]) -> list[Array]:

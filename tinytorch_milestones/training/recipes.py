@@ -17,7 +17,7 @@ from tinytorch_milestones.training.steps import Step
 
 RecipeFunction = Callable[[Framework, Settings], Iterator[Step]]
 
-_FILES = ("perceptron", "xor", "mlp")
+_FILES = ("perceptron", "xor", "mlp", "cnn", "cifar")
 
 
 class Recipe(msgspec.Struct, frozen=True):

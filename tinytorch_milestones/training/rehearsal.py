@@ -35,10 +35,10 @@ def rehearse(judge: Mechanism) -> str:
     model = fw.Sequential(model, spy)
     inputs, targets = judge.batch(10)
     batches = [(inputs[i : i + 4], targets[i : i + 4]) for i in (0, 4, 8)]
-    loss_fn = getattr(fw, design.loss)()
+    loss_fn = design.build_loss(fw)
     optimizer = design.build_optimizer(fw, model.parameters(), _RATE)
     steps = _EPOCHS * len(batches)
-    schedule = fw.CosineSchedule(optimizer, total_steps=steps) if design.schedule else None
+    schedule = design.build_schedule(fw, optimizer, _RATE, steps)
     trainer = fw.Trainer(model, optimizer, loss_fn, scheduler=schedule)
     loader = _Batches(fw, batches)
     model.eval()  # as a model may have been left
@@ -75,13 +75,13 @@ def _five_lines(
     judge: Mechanism, model: Any, tensors: list[Any], batches: list[Any], steps: int
 ) -> list[float]:
     fw, design = judge._fw, judge.design
-    loss_fn = getattr(fw, design.loss)()
+    loss_fn = design.build_loss(fw)
     optimizer = design.build_optimizer(fw, tensors, _RATE)
     losses = []
     for number in range(steps):
         inputs, targets = batches[number % len(batches)]
         if design.schedule:
-            optimizer.lr = oracle.cosine(_RATE, number, steps)
+            optimizer.lr = design.rate(_RATE, number, steps)
         for tensor in tensors:
             tensor.grad = None
         loss = loss_fn(model(fw.Tensor(inputs)), fw.Tensor(targets))
@@ -95,7 +95,8 @@ def _evaluate(
     judge: Mechanism, trainer: Any, loader: Any, model: Any, tensors: list[Any], spy: Any
 ) -> str:
     before = [np.array(tensor.data) for tensor in tensors]
-    network = oracle.Network(judge.design.activation, judge.design.loss, before)
+    design = judge.design
+    network = oracle.Network(design.activation, design.loss, before, design.label_smoothing)
     pairs = loader.batches
     outputs = np.concatenate([network.forward(x) for x, _ in pairs])
     truths = np.concatenate([y for _, y in pairs])
@@ -111,7 +112,7 @@ def _evaluate(
         return "Trainer.evaluate changes the parameters"
     if not model.training:
         return "Trainer.evaluate leaves the model in eval mode in the middle of training"
-    right = oracle.loss(judge.design.loss, outputs, truths)
+    right = design.loss_of(outputs, truths)
     judge.near("agree.training", "evaluate's loss", np.array(float(found["loss"])), np.array(right))
     if not judge.design.binary:
         share = np.array(np.mean(outputs.argmax(axis=1) == truths))

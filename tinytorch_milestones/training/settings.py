@@ -10,6 +10,14 @@ import msgspec
 from tinytorch_milestones.errors import TinyTorchError, UnknownName
 
 
+class Resume(msgspec.Struct, frozen=True, kw_only=True):
+    """Where an interrupted run of a recipe goes on."""
+
+    model: str  # path of what the student's own Trainer saved
+    epoch: int  # the last one that was finished
+    memory: dict[str, Any] = {}  # what `Step.checkpoint` returned then
+
+
 class Settings(msgspec.Struct, kw_only=True):
     """The choices a recipe reads.
 
@@ -25,6 +33,7 @@ class Settings(msgspec.Struct, kw_only=True):
     patience: int = 0  # stop once all gates held for so many steps in a row; 0: never
     model: Any = None  # a model built by the user instead of the recipe's own
     extra: dict[str, Any] = {}  # options that only one recipe has
+    resume: Resume | None = None  # where an interrupted run was; never a choice
 
     @classmethod
     def of(
@@ -92,6 +101,13 @@ class Settings(msgspec.Struct, kw_only=True):
             raise TinyTorchError(f"{name} is {number}.", "Give at least 1.")
         return number
 
+    def number(self, name: str, default: float) -> float:
+        """An option that is a finite number from 0."""
+        value = self.extra.get(name, default)
+        if not isinstance(value, int | float) or not 0 <= value < float("inf"):
+            raise TinyTorchError(f"{name} is {value!r}.", "Give a number from 0.")
+        return float(value)
+
     def fraction(self, name: str, default: float) -> float:
         """An option that is a number from 0 up to, not including, 1."""
         value = self.extra.get(name, default)
@@ -115,7 +131,7 @@ class Settings(msgspec.Struct, kw_only=True):
         return chosen
 
 
-_FIELDS = tuple(name for name in Settings.__struct_fields__ if name != "extra")
+_FIELDS = tuple(n for n in Settings.__struct_fields__ if n not in ("extra", "resume"))
 
 
 def known_settings(options: Iterable[str] = ()) -> tuple[str, ...]:

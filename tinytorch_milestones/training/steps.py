@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -36,17 +37,28 @@ class Step(msgspec.Struct, kw_only=True):
     # makes the picture of this moment; called only when someone draws. Never sent between
     # processes. Returns a plain dict, see VIEWS.
     view: Callable[[], dict[str, Any]] | None = None
+    # the network as it is, to be asked about one example after another (`player.Player`), where
+    # a recipe offers it. Never sent between processes.
+    play: Any = None
+    # given with the last step of an epoch by recipes that can go on after one: writes what the
+    # student's Trainer knows to a path (".npz") and returns what the recipe must know besides, as
+    # JSON values. Called before the next step or not at all. Never sent between processes.
+    checkpoint: Callable[[Path], dict[str, Any]] | None = None
 
 
 VIEWS = {
     "boundary": "points (n,2), labels (n,), lines [(w0, w1, bias, caption)], title; surface",
-    "images": "images (n,h,w) 0..1, guesses [str], truths [str], weights (h,w) or None, title; "
-    "confidence, confusion",
+    "images": "images (n,h,w) or (n,h,w,3) 0..1, guesses [str], truths [str], weights (h,w) or "
+    "None, title; confidence, confusion, classes, extremes, filters, maps",
     "table": "rows [[str]], columns [str], title",
 }
 """What the dict of a view holds, beside its "kind"; after the semicolon what it may hold.
 
 surface: {"values": (n, n) answers 0..1, the first row at the lowest y, "extent": (left, right,
 bottom, top)}. confidence: [float] 0..1 beside guesses. confusion, where everything held out was
-just asked: {"matrix": (k, k) counts, a row for each truth, "labels": [str]}.
+just asked: {"matrix": (k, k) counts, a row for each truth, "labels": [str]}; from then, too:
+classes: [(label, accuracy 0..1, count)], extremes: {"best": ..., "worst": ...}, each with images,
+truths, guesses, confidence. Of the first convolution: filters: {"weights": (o, c, kh, kw),
+"start": the same as the run began or None, "layer": its name}, and what it makes of one image,
+maps: {"image": (h, w) or (h, w, 3), "label": str, "maps": (k, h, w), "layer": its name}.
 """

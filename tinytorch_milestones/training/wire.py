@@ -24,14 +24,15 @@ def decode(values: Sequence[dict[str, Any]]) -> list[Step]:
 
 
 def _encode(step: Step) -> dict[str, Any]:
-    value: dict[str, Any] = {name: _out(getattr(step, name)) for name in _NUMBERS}
+    value: dict[str, Any] = {name: to_plain(getattr(step, name)) for name in _NUMBERS}
     if step.accuracy is not None:
-        value["accuracy"] = _out(step.accuracy)
+        value["accuracy"] = to_plain(step.accuracy)
     if step.metrics:
-        value["metrics"] = {name: _out(number) for name, number in step.metrics.items()}
+        value["metrics"] = {name: to_plain(number) for name, number in step.metrics.items()}
     if step.parameters:
         value["parameters"] = {
-            name: [_out(update), _out(change)] for name, (update, change) in step.parameters.items()
+            name: [to_plain(update), to_plain(change)]
+            for name, (update, change) in step.parameters.items()
         }
     if step.exercised:
         value["exercised"] = dict(step.exercised)
@@ -48,19 +49,19 @@ def _decode(value: dict[str, Any]) -> Step:
         epochs=int(value["epochs"]),
         step=int(value["step"]),
         steps=int(value["steps"]),
-        loss=_in(value["loss"]),
+        loss=from_plain(value["loss"]),
         samples=int(value["samples"]),
-        seconds=_in(value["seconds"]),
+        seconds=from_plain(value["seconds"]),
         note=str(value.get("note", "")),
         symptom=str(value.get("symptom", "")),
     )
     if "accuracy" in value:
-        step.accuracy = _in(value["accuracy"])
+        step.accuracy = from_plain(value["accuracy"])
     if "metrics" in value:
-        step.metrics = {str(name): _in(number) for name, number in value["metrics"].items()}
+        step.metrics = {str(name): from_plain(number) for name, number in value["metrics"].items()}
     if "parameters" in value:
         step.parameters = {
-            str(name): (_in(update), _in(change))
+            str(name): (from_plain(update), from_plain(change))
             for name, (update, change) in value["parameters"].items()
         }
     if "exercised" in value:
@@ -68,12 +69,14 @@ def _decode(value: dict[str, Any]) -> Step:
     return step
 
 
-def _out(number: float) -> float | int | str:
+def to_plain(number: float) -> float | int | str:
+    """A number as a JSON value; what is infinite or no number as a word."""
     if isinstance(number, int):
         return number
     number = float(number)  # numpy's floats too
     return number if math.isfinite(number) else str(number)
 
 
-def _in(value: Any) -> float:
+def from_plain(value: Any) -> float:
+    """The number that `to_plain` was given. Raises KeyError, TypeError or ValueError otherwise."""
     return _TO_JSON[value] if isinstance(value, str) else float(value)
