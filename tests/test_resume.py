@@ -3,202 +3,35 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from tests.resumption import (
+    EPOCHS,
+    IN_EPOCH_3,
+    PER_EPOCH,
+    a_trial,
+    attempts,
+    change,
+    first,
+    go,
+    kept,
+    on,
+    part_receipts,
+)
 from tinytorch_milestones.errors import TinyTorchError
-from tinytorch_milestones.progress import now
-from tinytorch_milestones.records import Attempt, Receipt
 from tinytorch_milestones.resume import Keeper
-from tinytorch_milestones.standing import file_hash
-from tinytorch_milestones.state import PartReport
-from tinytorch_milestones.tracker import Run, Tracker
-from tinytorch_milestones.training.steps import Step
-
-REPOSITORY = Path(__file__).resolve().parent.parent
-MODULES = [f"{number:02d}" for number in range(1, 9)]
-EPOCHS, PER_EPOCH = 5, 23
-
-RECIPE = """
-import os, signal
-from tinytorch_milestones.training.handwriting import CLASSES, small_digits
-from tinytorch_milestones.training.supervised import OPTIONS as LEARNING
-from tinytorch_milestones.training.supervised import Problem, design_of, learn
-
-OPTIONS = {"digits": (*LEARNING, "dies")}
-
-
-def digits(fw, settings):
-    training, held_out = small_digits(settings.seed)
-    design = design_of(settings, activation="ReLU", loss="CrossEntropyLoss", images=True)
-    problem = Problem(training, held_out, design, len(CLASSES), 16, resumable=True)
-    for step in learn(fw, settings, problem):
-        if step.epoch == settings.extra.get("dies") and step.checkpoint:
-            save = step.checkpoint
-
-            def dying(path):
-                save(path)
-                with open(path, "r+b") as file:
-                    file.truncate(100)
-                os.kill(os.getpid(), signal.SIGKILL)
-
-            step.checkpoint = dying
-        yield step
-"""
-
-TRACK = """
-id = "mine"
-title = "Mine"
-description = "A track of my own"
-
-[[milestones]]
-id = "trial"
-number = "01"
-year = 1986
-title = "Trial"
-headline = "A trial"
-people = "me"
-story = "Once more."
-changed = "Everything."
-
-[[milestones.parts]]
-id = "first"
-title = "First"
-story = "Watch."
-needs = ["01", "02", "03", "04", "05", "06", "07", "08"]
-recipe = "made.again:digits"
-settings = { epochs = 5, batch_size = 64, learning_rate = 0.05, optimizer = "sgd" }
-
-[[milestones.parts.gates]]
-id = "accuracy"
-title = "accuracy"
-metric = "accuracy"
-comparison = ">="
-required = 0.7
-unit = "%"
-hint = "Look."
-module = "08"
-
-[[milestones.parts]]
-id = "second"
-title = "Second"
-story = "Watch."
-needs = ["01", "02", "03", "04", "05", "06", "07", "08"]
-recipe = "made.again:digits"
-settings = { epochs = 2, batch_size = 64, learning_rate = 0.05 }
-
-[[milestones.parts.gates]]
-id = "fell"
-title = "loss fell"
-metric = "loss_drop"
-comparison = ">"
-required = 0.01
-unit = "%"
-hint = "Look."
-"""
+from tinytorch_milestones.tracker import Tracker
 
 
 @pytest.fixture
 def trial(course: Tracker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Tracker]:
-    """A course whose modules are solved, with a milestone that takes a second."""
-    (tmp_path / "made").mkdir()
-    (tmp_path / "made" / "again.py").write_text(RECIPE)
-    monkeypatch.syspath_prepend(tmp_path)
-    known = os.environ.get("PYTHONPATH")
-    path = f"{tmp_path}{os.pathsep}{known}" if known else str(tmp_path)
-    monkeypatch.setenv("PYTHONPATH", path)
-    folder = course.workspace.state_dir / "tracks"
-    folder.mkdir()
-    (folder / "mine.toml").write_text(TRACK)
-    tracker = Tracker.open(course.workspace.root)
-    tracker.set_track("mine")
-    for number in MODULES:
-        module = tracker.module(number)
-        tracker.workspace.notebook(module).unlink()  # or a command would export it first
-        source = REPOSITORY / "tinytorch" / module.exports
-        shutil.copyfile(source, tracker.workspace.export(module))
-        prove(tracker, number)
-    yield tracker
-    for name in ("made", "made.again"):
-        sys.modules.pop(name, None)
-
-
-def prove(tracker: Tracker, number: str) -> None:
-    """Let a module's export count as complete."""
-    module = tracker.module(number)
-    hashes = {"export": file_hash(tracker.workspace.export(module))}
-    tracker.progress.add_receipt(
-        Receipt(kind="module", what=module.id, created=now(), hashes=hashes, evidence={})
-    )
-
-
-def change(tracker: Tracker, number: str, old: str, new: str) -> None:
-    """Change a module's export, and let it count as complete again."""
-    path = tracker.workspace.export(tracker.module(number))
-    text = path.read_text()
-    assert text.count(old) == 1
-    path.write_text(text.replace(old, new))
-    prove(tracker, number)
-
-
-class Watcher:
-    """An observer that remembers, and stops the run at a step."""
-
-    def __init__(self, stop_at: int = 0) -> None:
-        self.stop_at = stop_at
-        self.steps: list[tuple[int, float]] = []
-        self.begun: list[tuple[int, list[float], float]] = []
-        self.ghosts: list[set[str]] = []
-
-    def started(self, milestone: object, part: object, run: Run) -> None:
-        self.begun.append((run.resumed, list(run.evidence.losses), run.seconds))
-        self.ghosts.append(set(run.ghosts))
-
-    def stepped(self, step: Step, run: Run) -> None:
-        self.steps.append((step.step, step.loss))
-        if step.step == self.stop_at:
-            raise KeyboardInterrupt
-
-    def finished(self, report: PartReport, run: Run) -> None:
-        pass
-
-
-IN_EPOCH_3 = 2 * PER_EPOCH + 5
-
-
-def go(tracker: Tracker, stop_at: int = 0, **more: Any) -> tuple[PartReport, Watcher]:
-    """The first part that ran, and what an observer saw."""
-    watcher = Watcher(stop_at)
-    options = {"in_child": False, **more}
-    report = tracker.run_milestone("trial", observer=watcher, **options)
-    return report.parts[0], watcher
-
-
-def first(tracker: Tracker, stop_at: int = 0, **more: Any) -> tuple[PartReport, Watcher]:
-    return go(tracker, stop_at, part="first", **more)
-
-
-def on(tracker: Tracker, stop_at: int = 0, **more: Any) -> tuple[PartReport, Watcher]:
-    return go(tracker, stop_at, resume=True, **more)
-
-
-def kept(tracker: Tracker, part: str = "first") -> Path:
-    return Keeper(tracker.workspace, "trial", part).file
-
-
-def attempts(tracker: Tracker) -> list[Attempt]:
-    return tracker.progress.attempts()
-
-
-def part_receipts(tracker: Tracker) -> list[Receipt]:
-    return [r for r in tracker.progress.receipts() if r.kind == "part"]
+    yield from a_trial(course, tmp_path, monkeypatch)
 
 
 # going on
@@ -379,165 +212,3 @@ def test_a_disk_that_is_full_costs_only_the_epoch(
     report = trial.run_milestone("trial", part="first", in_child=True)
     assert report.parts[0].credited
     assert any("No space left" in warning for warning in report.warnings)
-
-
-# refusals
-
-
-def refused(tracker: Tracker, match: str, **more: Any) -> TinyTorchError:
-    """The refusal; nothing is lost by it, and nothing recorded."""
-    before, there = kept(tracker).read_bytes(), len(attempts(tracker))
-    with pytest.raises(TinyTorchError, match=match) as caught:
-        on(tracker, **more)
-    assert kept(tracker).read_bytes() == before
-    assert len(attempts(tracker)) == there
-    return caught.value
-
-
-def test_nothing_to_go_on_with(trial: Tracker) -> None:
-    with pytest.raises(TinyTorchError, match="no interrupted run of Trial") as caught:
-        on(trial)
-    assert "leave out --resume" in caught.value.remedy
-    first(trial, IN_EPOCH_3)
-    with pytest.raises(TinyTorchError, match="no interrupted run of Trial: second"):
-        on(trial, part="second")
-
-
-def test_changed_code_is_named(trial: Tracker) -> None:
-    first(trial, IN_EPOCH_3)
-    change(trial, "03", "class Linear(", "# better now\nclass Linear(")
-    error = refused(trial, "03_layers was changed since")
-    assert "anew" in error.remedy
-
-
-def test_other_settings_are_refused_and_the_same_are_not(trial: Tracker) -> None:
-    first(trial, IN_EPOCH_3, overrides={"seed": 3})
-    refused(trial, "has seed = 3, and 4 was asked for", overrides={"seed": 4})
-    refused(trial, "has epochs = 5, and 6", overrides={"epochs": 6})
-    refused(trial, "without a cell", cell="hidden = 8")
-    refused(trial, "--quick", quick=True)
-    report, _ = on(trial, overrides={"seed": 3, "epochs": 5})
-    assert report.credited
-    assert report.seed == attempts(trial)[-1].seed == 3
-
-
-def test_a_cell_must_be_the_same(trial: Tracker) -> None:
-    cell = "hidden = 24\n"
-    first(trial, IN_EPOCH_3, cell=cell)
-    refused(trial, "with a cell of its own")
-    refused(trial, "with another cell", cell="hidden = 25")
-    report, _ = on(trial, cell=cell)
-    assert report.credited
-
-
-def test_settings_of_the_course_that_changed_stop_it(trial: Tracker) -> None:
-    first(trial, IN_EPOCH_3)
-    track = trial.workspace.state_dir / "tracks" / "mine.toml"
-    track.write_text(track.read_text().replace("learning_rate = 0.05, ", "learning_rate = 0.06, "))
-    report, watcher = on(Tracker.open(trial.workspace.root))
-    assert "learning_rate" in report.error
-    assert watcher.steps == []
-    assert kept(trial).exists()
-
-
-@pytest.mark.parametrize("where", [3, 60, -5])
-def test_a_damaged_file_is_kept_aside(trial: Tracker, where: int) -> None:
-    first(trial, IN_EPOCH_3)
-    data = bytearray(kept(trial).read_bytes())
-    data[where] ^= 1
-    kept(trial).write_bytes(data)
-    with pytest.raises(TinyTorchError, match="damaged") as caught:
-        on(trial)
-    (aside,) = kept(trial).parent.glob("saved.damaged-*")
-    assert str(aside) in caught.value.message
-    assert aside.read_bytes() == data
-    with pytest.raises(TinyTorchError, match="no interrupted run"):
-        on(trial)
-
-
-def test_a_file_that_was_cut_off_is_damaged(trial: Tracker) -> None:
-    first(trial, IN_EPOCH_3)
-    kept(trial).write_bytes(kept(trial).read_bytes()[:20])
-    with pytest.raises(TinyTorchError, match="damaged"):
-        on(trial)
-
-
-@pytest.mark.parametrize("in_child", [False, True])
-def test_weights_that_do_not_come_back_are_noticed(trial: Tracker, in_child: bool) -> None:
-    change(trial, "08", "        restore(self, read_checkpoint(path))", "        pass")
-    first(trial, IN_EPOCH_3)
-    report, watcher = on(trial, in_child=in_child)
-    assert "did not bring back the weights" in report.error
-    assert watcher.steps == []
-    assert not report.credited
-    assert kept(trial).exists()
-
-
-# what people are told
-
-
-def test_the_next_step_says_how(trial: Tracker) -> None:
-    first(trial, IN_EPOCH_3)
-    step = trial.next_step()
-    assert step.command == "tito milestone run trial --resume"
-    assert "epoch 2 of 5" in step.why
-    on(trial)
-    assert "--resume" not in trial.next_step().command
-
-
-def test_in_a_terminal(
-    trial: Tracker, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    from tinytorch_milestones.cli import main
-
-    first(trial, IN_EPOCH_3)
-    monkeypatch.chdir(trial.workspace.root)
-    assert main(["milestone", "run", "trial", "--resume", "--seed", "9"]) == 1
-    assert "has seed = 0, and 9" in capsys.readouterr().err
-    assert main(["milestone", "run", "trial", "--resume"]) == 0
-    out = " ".join(capsys.readouterr().out.split())
-    assert "Going on after epoch 2 of 5." in out
-    assert "gone on with after epoch 2" in out
-
-
-def test_in_a_notebook(trial: Tracker, shell: Callable[[Path], Any]) -> None:
-    from tinytorch_milestones.widgets import Dashboard
-    from tinytorch_milestones.widgets.blocks import ending
-
-    report, _ = first(trial, IN_EPOCH_3)
-    said = ending(report, EPOCHS * PER_EPOCH, 1.0, {})["text/plain"]
-    assert "Epochs 1 to 2 of 5 are kept. Go on with it: %milestone run trial --resume" in said
-    notebook = shell(trial.workspace.root)
-    seen: list[PartReport] = []
-    monkeypatch_finished = Dashboard.finished
-
-    def finished(self: Dashboard, report: PartReport, run: Run) -> None:
-        seen.append(report)
-        monkeypatch_finished(self, report, run)
-
-    Dashboard.finished = finished  # type: ignore[method-assign]
-    try:
-        notebook.run_line_magic("milestone", "run trial --resume --fast")
-    finally:
-        Dashboard.finished = monkeypatch_finished  # type: ignore[method-assign]
-    assert [(p.resumed_epoch, p.credited) for p in seen] == [(2, True)]
-
-
-def test_the_child_stops_by_the_evidence_of_the_whole_run() -> None:
-    from tinytorch_milestones.training import child
-    from tinytorch_milestones.training.evidence import Evidence
-
-    earlier = Evidence()
-    earlier.fold(Step(epoch=1, epochs=9, step=1, steps=9, loss=1.0, metrics={"only.before": 1.0}))
-    gate = {"id": "g", "title": "g", "metric": "only.before", "comparison": ">=", "required": 1.0}
-    job = {
-        "root": str(REPOSITORY),
-        "kind": "reference",
-        "recipe": "mlp:digits",
-        "settings": {"epochs": 1, "batch_size": 64, "patience": 1},
-        "gates": [{**gate, "hint": ""}],
-    }
-    for evidence, steps in ((None, PER_EPOCH), (earlier.state(), 1)):
-        sent: list[Any] = []
-        child.run({**job, **({"evidence": evidence} if evidence else {})}, sent.append)
-        assert sum(len(message.get("steps", [])) for message in sent) == steps
