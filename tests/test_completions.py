@@ -256,4 +256,4 @@ def test_notebooks_come_back_solved_or_not(course: Tracker) -> None:
     }
     for act in (course.start_module, course.reset_module, course.solve_module):
         with pytest.raises(WorkspaceError, match="not written yet"):
-            act("09")
+            act("20")

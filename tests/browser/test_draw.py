@@ -91,8 +91,6 @@ def test_ten_digits_drawn_with_the_mouse_are_read(
     milestone: str,
 ) -> None:
     known = load().milestone(milestone)
-    if known.coming or any(load().module(number).coming for number in known.needs):
-        pytest.skip(f"{milestone} is not written yet")
     course = tmp_path / "course"
     tito("init", str(course), "--solve", max(known.needs))
     for number in ["00", *known.needs]:
