@@ -6,11 +6,14 @@ from functools import cache
 
 from tinytorch_milestones.diagnosis import (
     contracts,
+    convolutions,
     graphs,
     layers,
     loading,
+    normalizing,
     operations,
     optimizing,
+    pooling,
     trainers,
 )
 from tinytorch_milestones.diagnosis.claims import Claim
@@ -34,5 +37,8 @@ def claims() -> tuple[Claim, ...]:
         *graphs.LAST,
         *optimizing.CLAIMS,
         *trainers.CLAIMS,
+        *convolutions.CLAIMS,
+        *pooling.CLAIMS,
+        *normalizing.CLAIMS,
     ]
     return tuple(sorted(found, key=lambda claim: claim.module))

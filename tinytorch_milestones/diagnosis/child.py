@@ -20,7 +20,7 @@ from tinytorch_milestones.diagnosis.examiner import (
     silence,
     time_limit,
 )
-from tinytorch_milestones.diagnosis.trial import Problem
+from tinytorch_milestones.diagnosis.trial import Absent, Problem
 from tinytorch_milestones.errors import ImplementationError, TinyTorchError
 from tinytorch_milestones.training.implementation import Framework, Implementation
 
@@ -128,9 +128,7 @@ class Examination:
         return []
 
     def _claim(self, claim: Claim, *, shrink: bool) -> list[Found]:
-        def find(name: str) -> Any:
-            return getattr(self._framework, name)
-
+        find = self._find
         try:
             with _tape_kept(find), time_limit(self._seconds):
                 problem = first_problem(claim, find)
@@ -171,6 +169,16 @@ class Examination:
                 kind=problem.kind,
             )
         ]
+
+    def _find(self, name: str) -> Any:
+        """A public name, or a helper by its module: "core.spatial.windows"."""
+        target, dot, helper = name.rpartition(".")
+        if not dot:
+            return getattr(self._framework, name)
+        module = self._framework.module(target)
+        if not hasattr(module, helper):
+            raise Absent(name)
+        return getattr(module, helper)
 
     def _smaller(self, claim: Claim, find: Find, problem: Problem) -> Problem:
         try:

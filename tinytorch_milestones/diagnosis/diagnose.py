@@ -18,6 +18,7 @@ SECONDS = 60.0
 """For a whole diagnosis."""
 _LONGEST_RUN = 30.0
 _SHORTER_RUN = 8.0  # where it is known that the code does not come back
+_NO_TIME = "no time was left to try it"
 _LEAST = 2.0  # seconds that a run or an examination is worth beginning with
 
 
@@ -54,8 +55,8 @@ def diagnose(
 ) -> Diagnosis:
     """Examine the code at `root` and, where a part fails, re-run it with modules swapped.
 
-    `parts` are tried in order until one fails. Raises `ImplementationError` when the package
-    cannot be used at all, and `TinyTorchError` when a part cannot be run by anybody.
+    `parts` are tried in order until one fails; one whose data is not here is passed over. Raises
+    `ImplementationError` when the package cannot be used at all.
     """
     return _Inquiry(root, catalog, milestone, parts, seconds).result()
 
@@ -75,6 +76,8 @@ class _Inquiry:
         self._seconds = seconds
         self._longest = _LONGEST_RUN
         self._swaps: list[SwapState] = []
+        self._unrun: Part | None = None  # whose data is not here
+        self._why_unrun = ""  # why the part that is told of was not run
 
     def result(self) -> Diagnosis:
         needs = sorted({number for part in self._parts for number in part.needs})
@@ -85,6 +88,10 @@ class _Inquiry:
         if any(found.kind in ENDLESS for found in examined.found):
             self._longest = _SHORTER_RUN
         failing = self._failing_part()
+        if failing is None and self._unrun is not None:
+            # nobody can run it here: what is wrong by itself is all there is to say
+            own, later = self._own_faults(examined, "")
+            return self._conclude(self._unrun, own, later, examined.checked)
         # the likeliest swap comes first: where it helps, nothing else need be asked
         suspect = examined.guilty()[0] if examined.found else ""
         proven = failing is not None and bool(suspect) and self._helps(failing, suspect)
@@ -104,6 +111,7 @@ class _Inquiry:
                 own=own,
                 later=later,
                 swaps=self._swaps,
+                why_unrun=self._why_unrun if part is not None else "",
                 checked=checked,
                 seconds=time.monotonic() - self._start,
             )
@@ -174,7 +182,13 @@ class _Inquiry:
         """The first part that fails; what each said is kept as a swap of nothing."""
         for part in self._parts:
             outcome = self._try(part, [])
-            if outcome is None or not outcome.passed:
+            if outcome is None:
+                self._why_unrun = _NO_TIME
+                return part
+            if outcome.passed is None:
+                self._unrun, self._why_unrun = self._unrun or part, outcome.failed
+            elif not outcome.passed:
+                self._why_unrun = ""
                 return part
         return None
 
@@ -197,12 +211,12 @@ class _Inquiry:
         if number not in part.needs:
             return False
         outcome = self._try(part, [number])
-        return outcome is not None and outcome.passed
+        return outcome is not None and outcome.passed is True
 
     def _try(self, part: Part, modules: list[str]) -> Outcome | None:
         left = self._left()
         if left < _LEAST:
-            state = SwapState(modules=modules, passed=None, failed="no time was left to try it")
+            state = SwapState(modules=modules, passed=None, failed=_NO_TIME)
             self._swaps.append(state)
             return None
         seconds = min(left, self._longest)

@@ -200,6 +200,49 @@ def _network(source: Source) -> Iterator[Trial]:
         )
 
 
+def _function(source: Source) -> Iterator[Trial]:
+    """An operation of one's own, which module 09 is made of, asked for one gradient or for both."""
+    n = size(source)
+    x, y, seed = (numbers(source, (n,), NONZERO) for _ in range(3))
+    wanted = source.pick(((True, True), (True, False), (False, True)))
+    leaves = [", requires_grad=True" if want else "" for want in wanted]
+    lines = (
+        "class Product(Function):",
+        "    def forward(self, x, y, times):",
+        "        self.kept = x, y, times",
+        "        return x * y * times",
+        "    def backward(self, g):",
+        "        x, y, times = self.kept",
+        "        asked.append(self.needs)",
+        "        return g * y * times, g * x * times",
+        f"asked, x, y = [], Tensor({literal(x)}{leaves[0]}), Tensor({literal(y)}{leaves[1]})",
+        "z = Product.apply(x, y, times=2)",
+        f"z.backward({literal(seed)})",
+    )
+    results = [("z.data", "z", 2 * x * y)]
+    results += [("x.grad", "dx", 2 * y * seed)] * wanted[0]
+    results += [("y.grad", "dy", 2 * x * seed)] * wanted[1]
+    for shown, label, right in results:
+        yield Trial(
+            says=f"`Function` `x * y * 2` on {size_text(x)} and {size_text(y)}",
+            lines=lines,
+            shown=shown,
+            right=right,
+            names=("Function", "Tensor"),
+            label=label,
+            dtype="float32",
+        )
+    yield Trial(
+        says="`Function`",
+        fault="does not say in `needs` which inputs want a gradient",
+        lines=lines,
+        shown="[list(map(bool, needs)) for needs in asked]",
+        right=[list(wanted)],
+        names=("Function", "Tensor"),
+        label="it",
+    )
+
+
 FIRST = [
     Claim("06 recorded", "06", "06.record", _recorded, tries=1),
     Claim("06 no_grad", "06", "06.record", _no_grad, tries=1),
@@ -212,5 +255,6 @@ LAST = [
     Claim("06 deep", "06", "06.backward", _deep, tries=1),
     Claim("06 freed", "06", "06.backward", _freed, tries=1),
     Claim("06 corner", "06", "06.activations", _corner, tries=1),
+    Claim("06 function", "06", "06.backward", _function, tries=6),
     Claim("06 network", "06", "06.backward", _network, tries=4),
 ]

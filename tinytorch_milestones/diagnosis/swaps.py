@@ -31,7 +31,7 @@ _OUTPUT = 32 << 20
 class Outcome(msgspec.Struct, kw_only=True):
     """How a part ended."""
 
-    passed: bool
+    passed: bool | None  # None: nobody can run it here
     failed: str = ""  # the first gate that failed, or what stopped it
     module: str = ""  # that this points to
 
@@ -54,7 +54,8 @@ def overlay(root: Path, catalog: Catalog, modules: Sequence[str]) -> Iterator[Pa
 def run_part(root: Path, part: Part, seconds: float) -> Outcome:
     """Run a part's recipe on the code at `root` and judge it; nothing is written down.
 
-    Raises `TinyTorchError` when the part cannot be run by anybody (data that is not here).
+    Data that is not here is the outcome's `failed`. Raises `TinyTorchError` when the part's own
+    settings cannot be used.
     """
     job = {
         "root": str(root),
@@ -74,6 +75,9 @@ def run_part(root: Path, part: Part, seconds: float) -> Outcome:
                     evidence.fold(step)
             elif "error" in message:
                 error = message["error"]
+                if error["kind"] == "data":
+                    # its first sentence names the data; what to fetch is said by a run
+                    return Outcome(passed=None, failed=_line(error["message"]).rstrip("."))
                 if error["kind"] == "settings":
                     raise TinyTorchError(error["message"], error.get("remedy", ""))
                 module = str(error.get("module", ""))

@@ -21,6 +21,10 @@ FLOAT32, FLOAT64, SLOPE = 2e-4, 1e-9, 1e-5
 """Relative differences that rounding may explain; the last one in finite differences."""
 
 
+class Absent(Exception):
+    """A helper that a module of the course has, and this student does without."""
+
+
 @dataclass(frozen=True)
 class Raises:
     """Stands for the right result where an exception is right."""
@@ -36,7 +40,8 @@ class Trial:
     lines: tuple[str, ...]
     shown: str  # an expression
     right: Any
-    names: tuple[str, ...] = ("Tensor",)  # public names of tinytorch that it uses
+    # public names of tinytorch that it uses, and helpers: "core.spatial.windows"
+    names: tuple[str, ...] = ("Tensor",)
     label: str = ""  # what is shown, in words: "dweight"
     fault: str = ""  # what a wrong result means, to follow `says`: "does not share its memory"
     dtype: str = ""  # of the result, where it matters
@@ -46,7 +51,13 @@ class Trial:
     def snippet(self, message: str) -> str:
         """The program as a student can run it, with its imports and a comment on the result."""
         head = ["import numpy as np"] if any("np." in s for s in (*self.lines, self.shown)) else []
-        head.append(f"from tinytorch import {', '.join(sorted(self.names))}")
+        public = sorted(name for name in self.names if "." not in name)
+        if public:
+            head.append(f"from tinytorch import {', '.join(public)}")
+        for name in self.names:
+            module, dot, helper = name.rpartition(".")
+            if dot:
+                head.append(f"from tinytorch.{module} import {helper}")
         return "\n".join([*head, *self.lines, f"print({self.shown})  # {message}"])
 
 
@@ -67,11 +78,14 @@ class Problem:
 
 
 def judge(trial: Trial, find: Callable[[str], Any]) -> Problem | None:
-    """Run a trial with the public names that `find` gives. None when it is as it should be.
+    """Run a trial with the names that `find` gives. None when it is as it should be.
 
-    Raises what `find` raises for a name that is not there.
+    Raises what `find` raises for a name that is not there; without a helper nothing is wrong.
     """
-    namespace: dict[str, Any] = {name: find(name) for name in trial.names}
+    try:
+        namespace: dict[str, Any] = {name.rpartition(".")[2]: find(name) for name in trial.names}
+    except Absent:
+        return None
     namespace["np"] = np
     try:
         with np.errstate(all="ignore"):

@@ -28,6 +28,7 @@ class Facts(msgspec.Struct, kw_only=True):
     swaps: list[SwapState]
     checked: list[str]
     seconds: float
+    why_unrun: str = ""  # why that part was never run, "" where it was
 
 
 def conclude(facts: Facts) -> Diagnosis:
@@ -127,13 +128,13 @@ class _Words:
                     f"of all of them {part} passes. Begin with {name}."
                 )
             if self._unknown():
-                return f"The results of {name} are wrong. There was no time to run {part}."
-            untried = any(swap.passed is None for swap in facts.swaps)
+                return f"The results of {name} are wrong. {self._not_run(part)}"
+            untried = any(swap.passed is None and swap.modules for swap in facts.swaps)
             why = "there was no time for every swap" if untried else "no swap alone mends it"
             return f"The results of {name} are wrong. {part} does not pass, and {why}."
         if self._unknown():
-            return f"Every result that was tried is right. There was no time to run {part}."
-        if any(swap.passed is None for swap in facts.swaps):
+            return f"Every result that was tried is right. {self._not_run(part)}"
+        if any(swap.passed is None and swap.modules for swap in facts.swaps):
             return (
                 f"Every result that was tried is right, but {part} does not pass, and there was "
                 "no time to try every module's swap."
@@ -156,7 +157,10 @@ class _Words:
 
     def _unknown(self) -> bool:
         """Whether the part itself was never run."""
-        return any(swap.passed is None and not swap.modules for swap in self._facts.swaps)
+        return bool(self._facts.why_unrun)
+
+    def _not_run(self, part: str) -> str:
+        return f"{part} was not run: {self._facts.why_unrun}."
 
     def _passing(self, name: str) -> str:
         facts = self._facts
