@@ -8,6 +8,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import psutil
@@ -25,6 +26,21 @@ def own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monke
     home = tmp_path_factory.mktemp("home")
     monkeypatch.setenv("TINYTORCH_HOME", str(home))
     return home
+
+
+@pytest.fixture(autouse=True, scope="module")
+def own_imports() -> Iterator[None]:
+    """The `tinytorch` that one file of tests imported from a course is not the next one's."""
+    before, path = _tinytorch(), list(sys.path)
+    yield
+    for name in _tinytorch():
+        del sys.modules[name]
+    sys.modules.update(before)
+    sys.path[:] = path
+
+
+def _tinytorch() -> dict[str, ModuleType]:
+    return {n: m for n, m in sys.modules.items() if n.partition(".")[0] == "tinytorch"}
 
 
 @pytest.fixture

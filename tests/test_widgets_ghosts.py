@@ -34,11 +34,17 @@ def known_curves(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(part_run, "reference_curve", lambda *names: curves.get(names))
 
 
-def ghosts(attempts: list[Attempt], kind: str = "yours", part: Any = PART) -> dict[str, Ghost]:
+def ghosts(
+    attempts: list[Attempt],
+    kind: str = "yours",
+    part: Any = PART,
+    resumed: list[str] | None = None,
+) -> dict[str, Ghost]:
     run: Any = object.__new__(PartRun)
     run.standing = SimpleNamespace(attempts_of=lambda milestone, part: attempts)
     run.milestone, run.part = MILESTONE, part
     run.implementation = SimpleNamespace(kind=kind)
+    run.saved = None if resumed is None else SimpleNamespace(attempts=resumed)
     found: dict[str, Ghost] = run._ghosts()
     return found
 
@@ -66,3 +72,9 @@ def test_the_reference_has_no_ghost_of_itself() -> None:
 
 def test_an_attempt_that_did_not_note_its_steps_has_one_for_each_loss() -> None:
     assert ghosts([attempt([3.0, 2.0, 1.0])])["last run"].steps == 3
+
+
+def test_what_a_resumed_run_had_before_is_not_another_run() -> None:
+    own, other = attempt([3.0, 2.0], id="2"), attempt([5.0, 4.0], id="1")
+    assert ghosts([own, other], resumed=["2"])["last run"].losses == [5.0, 4.0]
+    assert ghosts([own, other])["last run"].losses == [3.0, 2.0]
