@@ -20,7 +20,10 @@ PACKAGE = ROOT / "tinytorch_milestones"
 
 # Layers from the bottom up. A file may import from its own layer and from those below.
 LAYERS = [
-    ["errors", "state", "files", "records", "catalog", "workspace", "data", "threads", "speed"],
+    [
+        *("errors", "state", "files", "records", "catalog", "workspace"),
+        *("data", "corpora", "threads", "speed"),
+    ],
     [
         "sandbox",
         "sandbox_child",
