@@ -106,7 +106,7 @@ def torch_cpu(size: int, channels_last: bool) -> Measured:
 
 SIZE = int(os.environ.get("CIFAR_BATCH", "64"))
 WORK = {
-    "ours": lambda: ours(SIZE),  # not a name with torch in it: that is run where torch is
+    "tinytorch": lambda: ours(SIZE),
     "torch, NCHW": lambda: torch_cpu(SIZE, channels_last=False),
     "torch, channels-last": lambda: torch_cpu(SIZE, channels_last=True),
 }
@@ -218,7 +218,11 @@ def _steps() -> None:
 
 def _peak_of(name: str) -> float:
     """The most memory, in MB, of a process that does nothing but one peer's steps."""
-    python = os.environ.get("TORCH_PYTHON", sys.executable) if "torch" in name else sys.executable
+    python = (
+        os.environ.get("TORCH_PYTHON", sys.executable)
+        if name.startswith("torch")
+        else sys.executable
+    )
     root = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
     path = os.pathsep.join([root, os.environ.get("PYTHONPATH", "")])
     command = [python, os.path.abspath(__file__), "--peak", name]

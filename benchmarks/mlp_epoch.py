@@ -13,7 +13,8 @@ from typing import Any
 from peers import HEADER, Measured, compare
 
 
-def _images() -> tuple[Any, Any]:
+def images_and_labels() -> tuple[Any, Any]:
+    """The 10,000 training images, one row each, 0..1, and their labels."""
     import gzip
     from pathlib import Path
 
@@ -48,7 +49,7 @@ def ours() -> Measured:
     model = Sequential(Linear(784, 128), ReLU(), Linear(128, 10))
     optimizer = SGD(model.parameters(), lr=0.05, momentum=0.9)
     trainer = Trainer(model, optimizer, CrossEntropyLoss())
-    loader = DataLoader(TensorDataset(*_images()), batch_size=64, shuffle=True, seed=0)
+    loader = DataLoader(TensorDataset(*images_and_labels()), batch_size=64, shuffle=True, seed=0)
 
     def epoch() -> None:
         for _ in trainer.fit(loader, epochs=1):
@@ -61,7 +62,7 @@ def torch_cpu() -> Measured:
     """The same in torch, its batches indexed from whole tensors (its DataLoader is slower)."""
     import torch
 
-    images, labels = (torch.from_numpy(array) for array in _images())
+    images, labels = (torch.from_numpy(array) for array in images_and_labels())
     torch.manual_seed(0)
     model = torch.nn.Sequential(
         torch.nn.Linear(784, 128), torch.nn.ReLU(), torch.nn.Linear(128, 10)

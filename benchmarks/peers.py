@@ -30,7 +30,7 @@ class Peer:
     """One program, waiting to be asked."""
 
     def __init__(self, script: Path, name: str) -> None:
-        python = os.environ.get("TORCH_PYTHON", sys.executable) if "torch" in name else ""
+        python = os.environ.get("TORCH_PYTHON", sys.executable) if name.startswith("torch") else ""
         root = HERE.parent.parent
         path = os.pathsep.join([str(root), os.environ.get("PYTHONPATH", "")])
         self.process = subprocess.Popen(
