@@ -21,6 +21,7 @@ from tinytorch_milestones.speed import late
 if TYPE_CHECKING:
     from tinytorch_milestones.state import State
     from tinytorch_milestones.tracker import Tracker
+    from tinytorch_milestones.training.author import Author
     from tinytorch_milestones.training.player import Player
 
 
@@ -39,7 +40,7 @@ class CourseMagics:
         # a cell may change the folder later; the course is the one the notebook was opened in
         self.folder = Path.cwd()
         self._hints_shown: dict[str, int] = {}
-        self._players: dict[tuple[str, str], Player] = {}  # trained in this kernel
+        self._players: dict[tuple[str, str], Player | Author] = {}  # trained in this kernel
 
     def milestone(self, line: str, cell: str | None = None) -> None:
         """Run, look up and check milestones; `%milestone help` lists what it can do."""
@@ -131,7 +132,7 @@ class CourseMagics:
 
     def _watch(self, chosen: Command, cell: str | None, *, demo: bool) -> None:
         from tinytorch_milestones.widgets import Dashboard
-        from tinytorch_milestones.widgets.play import Keeping, show_canvas
+        from tinytorch_milestones.widgets.play import Keeping, show_game
 
         tracker = self._tracker()
         milestone = tracker.milestone(chosen.word(0, "milestone"), chosen.track)
@@ -155,7 +156,7 @@ class CourseMagics:
             if slower := late():
                 print(slower)
             if report.complete and keeping.last is not None:
-                show_canvas(milestone, *keeping.last)
+                show_game(milestone, *keeping.last)
         except KeyboardInterrupt:
             # a second click on Stop while the first was being dealt with
             print("Stopped.")
@@ -186,11 +187,11 @@ class CourseMagics:
         )
 
     def _play(self, chosen: Command, cell: str | None) -> None:
-        from tinytorch_milestones.widgets.play import show_canvas
+        from tinytorch_milestones.widgets.play import show_game
 
         name = chosen.words[0] if chosen.words else None
         found = self._tracker().play(name, chosen.part, chosen.track, self._players)
-        show_canvas(*found)
+        show_game(*found)
 
     def _celebrate(self, chosen: Command, cell: str | None) -> None:
         from tinytorch_milestones.widgets.celebration import celebration

@@ -76,7 +76,7 @@ COMMANDS = (
     Known(
         "play",
         "play [NAME] [--part P]",
-        "draw digits for a network you trained",
+        "draw or write for a network you trained",
         ("part", "track"),
         2,
         "milestone",

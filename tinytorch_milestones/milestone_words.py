@@ -43,13 +43,22 @@ def percent_text(share: float) -> str:
     return f"{100 if share >= 1 else min(99, round(100 * share))} %"
 
 
-def to_play(milestone: str) -> str:
-    """The notebook's command to draw digits for a milestone's network; empty where none reads."""
+def to_play(milestone: str) -> tuple[str, str] | None:
+    """What there is to play with a milestone's network, and the notebook's command for it; None
+    where there is nothing."""
     from tinytorch_milestones.catalog import load
 
     known = next((m for m in load().all_milestones() if m.id == milestone), None)
-    reads = known is not None and any(part.reads_digits for part in known.parts)
-    return f"%milestone play {milestone}" if reads else ""
+    kinds = [part.plays for part in known.parts if part.plays] if known is not None else []
+    return (PLAY_WORDS[kinds[-1]], f"%milestone play {milestone}") if kinds else None
+
+
+PLAY_WORDS = {
+    "digits": "Draw a digit and watch your network read it",
+    "sequence": "Give your transformer a sequence and watch it answer",
+    "text": "Type a beginning and let your network go on writing",
+    "python": "Give your network a signature and a docstring, and run what it writes",
+}
 
 
 def checkpoints_text(milestone: MilestoneState) -> str:

@@ -213,6 +213,7 @@ class PartRun:
             saved_epoch=self.attempt.saved_epoch if self._can_go_on() else 0,
             resumed_epoch=self.attempt.resumed_epoch,
             memory=self.run.memory,
+            noun=evidence.noun,
         )
 
     def _can_go_on(self) -> bool:

@@ -145,6 +145,8 @@ class Training:
             "gates": msgspec.to_builtins(self._part.gates),
             "keep": "" if self._keep is None else str(self._keeper.scratch("")),
         }
+        if self._run.shows and self._part.plays not in (None, "digits"):
+            job["show"] = True
         if resume is not None:
             job["resume"] = msgspec.to_builtins(resume)
             job["evidence"] = self._run.evidence.state()
@@ -158,6 +160,8 @@ class Training:
                     continue
                 if "steps" in message:
                     yield from wire.decode(message["steps"])
+                elif "seen" in message:
+                    self._run.seen = message["seen"]
                 elif "saved" in message:
                     self._saved_in_child(message["saved"])
                 elif "error" in message:

@@ -13,10 +13,11 @@ from tinytorch_milestones.training.implementation import Implementation
 from tinytorch_milestones.workspace import Workspace
 
 if TYPE_CHECKING:
-    from tinytorch_milestones.training.player import Player  # loads numpy
+    from tinytorch_milestones.training.author import Author  # loads numpy
+    from tinytorch_milestones.training.player import Player
 
-Found = tuple[Milestone, Part, "Player"]
-AtHand = Mapping[tuple[str, str], "Player"]
+Found = tuple[Milestone, Part, "Player | Author"]
+AtHand = Mapping[tuple[str, str], "Player | Author"]
 """Networks trained in this process, by milestone and part."""
 
 
@@ -37,13 +38,13 @@ def find_player(
     if milestone is None:
         milestone = _any(catalog, progress, at_hand)
     part = None if part_name is None else catalog.part(milestone, part_name)
-    parts = [part] if part is not None else [each for each in milestone.parts if each.reads_digits]
-    if not parts or not all(each.reads_digits for each in parts):
+    parts = [part] if part is not None else [each for each in milestone.parts if each.plays]
+    if not parts or not all(each.plays for each in parts):
         what = milestone.title if part is None else f"{milestone.title}: {part.title}"
-        raise TinyTorchError(f"There is nothing to draw for in {what}.", _instead(catalog))
-    for each in reversed(parts):  # the last part has the largest images
+        raise TinyTorchError(f"There is nothing to play with in {what}.", _instead(catalog))
+    for each in reversed(parts):  # the last part has the largest images, the harder task
         player = at_hand.get((milestone.id, each.id))
-        if player is not None and player.drawable:
+        if player is not None and (player.drawable or player.writes):
             return milestone, each, player
         data = progress.weights(milestone.id, each.id)
         if data is not None:
@@ -57,7 +58,7 @@ def find_player(
         raise Locked(milestone.title, missing, f"Complete {', '.join(missing)} first.")
     chosen = "" if part is None else f" --part {part.id}"
     raise TinyTorchError(
-        f"No network of yours has won {milestone.title} yet, so there is none to draw for.",
+        f"No network of yours has won {milestone.title} yet, so there is none to play with.",
         f"Train one: %milestone run {milestone.id}{chosen}. (Of a model made in a cell the "
         "weights are not kept; it can be played with until the kernel ends.)",
     )
@@ -70,16 +71,16 @@ def _any(catalog: Catalog, progress: Progress, at_hand: AtHand) -> Milestone:
     if kept:
         return kept[-1]
     raise TinyTorchError(
-        "No network of yours has learned to read digits yet, so there is none to draw for.",
+        "No network of yours has learned to read or to write yet, so there is none to play with.",
         _instead(catalog),
     )
 
 
 def _playable(catalog: Catalog) -> Iterator[tuple[Milestone, Part]]:
     for milestone in catalog.all_milestones():
-        yield from ((milestone, part) for part in milestone.parts if part.reads_digits)
+        yield from ((milestone, part) for part in milestone.parts if part.plays)
 
 
 def _instead(catalog: Catalog) -> str:
     names = list(dict.fromkeys(m.id for m, _ in _playable(catalog) if not m.coming))
-    return f"Win one of these first, then draw for it: {', '.join(names)}."
+    return f"Win one of these first, then play with it: {', '.join(names)}."

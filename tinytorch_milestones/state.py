@@ -244,6 +244,7 @@ class PartReport(msgspec.Struct, kw_only=True):
     saved_epoch: int = 0  # the run was cut off, and can go on after this epoch; 0: it cannot
     resumed_epoch: int = 0  # epochs that an interrupted run had done before this one went on
     memory: int = 0  # bytes of resident memory at the most, 0 where it cannot be told
+    noun: str = "samples"  # what `samples_per_second` counts
 
 
 class RunReport(msgspec.Struct, kw_only=True):

@@ -368,7 +368,7 @@ class Tracker:
         return diagnose(self.workspace.root, self.catalog, milestone, parts)
 
     def play(self, name: str | None, part: str | None, track: str | None, at_hand: AtHand) -> Found:
-        """A trained network to draw digits for; see `playing.find_player`."""
+        """A trained network to play with; see `playing.find_player`."""
         milestone = None if name is None else self.milestone(name, track)
         return find_player(self.workspace, self.catalog, self.progress, milestone, part, at_hand)
 

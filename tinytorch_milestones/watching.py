@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from base64 import b64decode
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import msgspec
 
@@ -14,6 +14,7 @@ from tinytorch_milestones.training.gates import judge_all
 from tinytorch_milestones.training.steps import Step
 
 if TYPE_CHECKING:
+    from tinytorch_milestones.training.author import Author
     from tinytorch_milestones.training.player import Player
 
 
@@ -92,6 +93,10 @@ class Run:
         self.latest: Step | None = None
         self.pid: int | None = None  # of the process that trains, None for this one
         self.resumed = 0  # epochs that an interrupted run had done before this one went on
+        # what the network sees and says, as a child sends it from time to time where an observer
+        # asks to show it and there is something of language to see
+        self.shows = False
+        self.seen: dict[str, Any] | None = None
         self._peak = Peak()
         self.packed = ""  # the weights as that process sent them, in base64
 
@@ -101,7 +106,7 @@ class Run:
         self.evidence.fold(step)
 
     @property
-    def player(self) -> Player | None:
+    def player(self) -> Player | Author | None:
         """The network as it is now, to be asked, where it lives in this process."""
         return None if self.latest is None else self.latest.play
 

@@ -17,6 +17,7 @@ import pytest
 from threadpoolctl import threadpool_limits
 
 from tests.knockouts.gradients import GRADIENTS
+from tests.knockouts.language import LANGUAGE
 from tests.knockouts.photographs import ON_PHOTOGRAPHS
 from tests.knockouts.rules import RULES, Knockout
 from tests.knockouts.vision import VISION
@@ -27,7 +28,7 @@ from tinytorch_milestones.training.gates import Settled, judge_all
 from tinytorch_milestones.training.implementation import Implementation, reference_root
 from tinytorch_milestones.training.recipes import load_recipe
 
-KNOCKOUTS = [*RULES, *GRADIENTS, *VISION, *ON_PHOTOGRAPHS]
+KNOCKOUTS = [*RULES, *GRADIENTS, *VISION, *ON_PHOTOGRAPHS, *LANGUAGE]
 
 
 def _named(milestone: str, part: str) -> str:
@@ -127,6 +128,7 @@ SEEDS = {"mnist": 3, "digits": 10, "basic-inference": 4, "machines-can-see": 4}
 # on made up photographs, which show that a run holds together, not how well it names real ones
 SEEDS |= {"full-training": 2, "train-real-ai": 2}
 SEEDS |= {"cnn-digits": 5, "cnn-mnist": 1, "computer-vision": 2}
+SEEDS |= {"copy": 3, "reverse": 3}
 
 
 @pytest.mark.parametrize("part", PARTS)
@@ -138,7 +140,7 @@ def test_correct_code_passes_whatever_the_seed(part: str) -> None:
 
 
 SHUFFLED = {"trained": 10, "photo": 10, "crisis": 10, "learned": 10, "digits": 4, "mnist": 1}
-SHUFFLED |= {"cnn-digits": 2, "cnn-mnist": 1}
+SHUFFLED |= {"cnn-digits": 2, "cnn-mnist": 1, "copy": 1, "reverse": 1}
 
 
 @pytest.mark.parametrize("part", SHUFFLED)

@@ -54,11 +54,13 @@ def judge(root: Path, module: str, target: str) -> dict[str, tuple[str, str]]:
     own = f"tinytorch_milestones.checks.{target.rpartition('.')[2]}_tests"
     for checkpoint in load().checkpoints:
         if module[:2] in checkpoint.needs and not checkpoint.coming:
-            # where other modules come later, only the tests that are about this one
-            last = max(checkpoint.needs) == module[:2]
-            for test_id, (_, test) in checkpoint_tests(checkpoint.id).items():
-                if last or test.__module__ == own:
-                    found[test_id] = tuple(examine(test))  # type: ignore[assignment]
+            tests = checkpoint_tests(checkpoint.id)
+            # a checkpoint of several modules has a file for each: those about this one
+            about = {name: test for name, test in tests.items() if test[1].__module__ == own}
+            if not about and max(checkpoint.needs) == module[:2]:
+                about = tests
+            for test_id, (_, test) in about.items():
+                found[test_id] = tuple(examine(test))  # type: ignore[assignment]
     return found
 
 

@@ -60,7 +60,14 @@ class Gate(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     broken: str = ""
 
 
-_READ_DIGITS = ("mlp:digits", "mlp:mnist", "cnn:digits", "cnn:mnist")
+Plays = Literal["digits", "sequence", "text", "python"]
+
+_PLAYED: dict[str, Plays] = {
+    **dict.fromkeys(("mlp:digits", "mlp:mnist", "cnn:digits", "cnn:mnist"), "digits"),
+    **dict.fromkeys(("transformer:copy", "transformer:reverse"), "sequence"),
+    "language:stories": "text",
+    "language:python": "python",
+}
 
 
 class Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -78,9 +85,15 @@ class Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     coming: bool = False
 
     @property
+    def plays(self) -> Plays | None:
+        """What can be played with its network: it reads drawn digits, or goes on with a sequence,
+        a text or a Python function. None where there is nothing to play."""
+        return None if self.coming else _PLAYED.get(self.recipe)
+
+    @property
     def reads_digits(self) -> bool:
         """Whether its network reads single digits, so that one can be drawn for it."""
-        return not self.coming and self.recipe in _READ_DIGITS
+        return self.plays == "digits"
 
 
 class Milestone(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -116,8 +116,9 @@ def show_celebration(screen: Screen, milestone: MilestoneState) -> None:
         rows.append(["Checkpoints", checkpoints_text(milestone)])
     if milestone.completed:
         rows.append(["Completed", clock(milestone.completed)])
-    if command := to_play(milestone.id):
-        rows.append(["Play", f"draw digits for it in a notebook: {command}"])
+    if found := to_play(milestone.id):
+        words, command = found
+        rows.append(["Play", f"{words}: {command} in a notebook"])
     screen.table(rows)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -68,7 +68,7 @@ def show_result(screen: Screen, report: PartReport, modules: Sequence[Module]) -
         word, style = "Ended", "bold"
     figures = [f"{report.steps:,} steps in {duration(report.seconds)} of training"]
     if report.samples_per_second:
-        figures.append(f"{report.samples_per_second:,.0f} samples/s")
+        figures.append(f"{report.samples_per_second:,.0f} {report.noun}/s")
     if report.memory and report.seconds > _WORTH_TELLING:
         figures.append(f"at most {report.memory / 1e6:,.0f} MB")
     if report.resumed_epoch:
@@ -133,7 +133,7 @@ class PlainView:
         left = run.seconds_left()
         if left is not None and step.step < step.steps:
             words.append(f"{duration(left)} left")
-        more = [f"{run.samples_per_second:,.0f} samples/s"] if run.samples_per_second else []
+        more = [_pace(run)] if run.samples_per_second else []
         if run.seconds > _WORTH_TELLING and (memory := run.memory):
             more.append(f"{memory / 1e6:,.0f} MB")
         while more and 2 + len("  ".join([*words, *more])) > self._screen.width:
@@ -189,6 +189,7 @@ class LiveView:
         from tinytorch_milestones.cli.plot import Curve
 
         self._milestone, self._part = milestone, part
+        run.shows = True
         self._loss, self._accuracy = Curve(), Curve()
         self._take_up(run)
         # one curve behind is enough here: what the person did last, else how it may look
@@ -260,9 +261,22 @@ class LiveView:
         room = self._screen.console.height - len(lines) - 3
         chips = gate_chips(verdicts, width, max(1, min(room - _LEAST_CHART, room // 2)))
         height = max(_LEAST_CHART, min(room - len(chips), _TALLEST_CHART))
-        lines += self._charts(run.latest.steps if run.latest else 0, width, height)
+        seen = self._seen(run, width, room - len(chips) - 2)
+        if seen:
+            height = max(_LEAST_CHART, min(height, room - len(chips) - len(seen) - 1))
+        steps = run.latest.steps if run.latest else 0
+        lines += self._charts(steps, width, height, run.evidence.lines)
+        lines += [Text(), *seen] if seen else []
         lines += [Text(), *chips]
         return Group(*lines) if final else Group(*lines, Text("Ctrl-C stops the run", "dim"))
+
+    def _seen(self, run: Run, width: int, room: int) -> list[Text]:
+        """What a model of language sees and says, where the charts leave room for it."""
+        if run.seen is None:
+            return []
+        from tinytorch_milestones.cli.seen import show_seen
+
+        return show_seen(run.seen, width, room - _LEAST_CHART)
 
     def _bar(self, run: Run, width: int) -> Text:
         from rich.text import Text
@@ -281,7 +295,7 @@ class LiveView:
         where = f"step {step.step:,} of {step.steps:,}"
         if step.epochs > 1:
             where = f"epoch {step.epoch} of {step.epochs}, {where}"
-        figures = [f"{run.samples_per_second:,.0f} samples/s"] if run.samples_per_second else []
+        figures = [_pace(run)] if run.samples_per_second else []
         left = run.seconds_left()
         if left is not None and not final:
             figures.append(f"{duration(left)} left")
@@ -292,14 +306,18 @@ class LiveView:
             figures.pop()
         return Text(where), Text(", ".join(figures), "dim")
 
-    def _charts(self, steps: int, width: int, height: int) -> list[Text]:
+    def _charts(
+        self, steps: int, width: int, height: int, lines: Mapping[str, float]
+    ) -> list[Text]:
         from rich.text import Text
 
         from tinytorch_milestones.cli.plot import Level, chart
 
         losses = self._loss.points()
         before, right_before = _behind(self._ghost, steps)
-        top = max((value for _, value in [*losses, *before]), default=1.0) or 1.0
+        top = max([*(value for _, value in [*losses, *before]), *lines.values()], default=1.0)
+        top = top or 1.0
+        compared = [Level(level, name, "yellow") for name, level in lines.items()]
         known = [(before, "dim"), (losses, "bright_blue")]
         levels = [
             Level(gate.required, f"{100 * gate.required:.0f} % asked", "yellow")
@@ -312,10 +330,10 @@ class LiveView:
         rows = max(3, height - 1)
         single = width < 64 or (not accuracies and not levels)
         if single:
-            whole = chart(known, width=width, height=rows, low=0.0, high=top)
+            whole = chart(known, width=width, height=rows, low=0.0, high=top, levels=compared)
             return [self._title("loss", self._loss.last, width), *whole]
         half = (width - 2) // 2
-        left = chart(known, width=half, height=rows, low=0.0, high=top)
+        left = chart(known, width=half, height=rows, low=0.0, high=top, levels=compared)
         right = chart(
             [(right_before, "dim"), (accuracies, "green")],
             width=half,
@@ -344,6 +362,10 @@ class LiveView:
             text.append(f"   {self._behind}", "dim")
         text.append(" " * max(0, width - text.cell_len))
         return text
+
+
+def _pace(run: Run) -> str:
+    return f"{run.samples_per_second:,.0f} {run.evidence.noun}/s"
 
 
 def _behind(

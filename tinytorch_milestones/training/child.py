@@ -29,6 +29,8 @@ from tinytorch_milestones.training.weights import pack
 
 _STEPS_A_MESSAGE = 200
 _SECONDS_A_MESSAGE = 0.05
+_LOOKING = 0.01  # of the time may go into pictures of what the network sees and says
+_LOOK = 0.01  # seconds that a picture counts as having taken at least: one a second is enough
 
 
 def run(job: Mapping[str, Any], send: Callable[[object], None]) -> None:
@@ -36,10 +38,12 @@ def run(job: Mapping[str, Any], send: Callable[[object], None]) -> None:
 
     job: root, kind ("yours" or "reference"), recipe, settings (plain values), the part's gates if
     it may stop early, and "keep", the beginning of a path for what is kept of an epoch, if it may
-    go on later. To go on: "resume" (`Resume`) and the "evidence" there was by then.
+    go on later; "show" where somebody watches what a model of language sees and says. To go on:
+    "resume" (`Resume`) and the "evidence" there was by then.
     It stops here, instead of being closed by the parent, so that the origin of everything that was
     imported is checked once more before the parent believes any of it.
-    Sends `{"steps": [...]}` as they come, `{"saved": {...}}` after an epoch that was kept, then
+    Sends `{"steps": [...]}` as they come, `{"saved": {...}}` after an epoch that was kept,
+    `{"seen": {...}}` (a view, see `steps.VIEWS`) now and then to whoever watches, then
     one `{"done": {...}}` or `{"error": {...}}`.
     """
     implementation = Implementation(job["kind"], Path(job["root"]))
@@ -82,6 +86,19 @@ def _kind(error: TinyTorchError) -> str:
     return "data" if isinstance(error, DataMissing | DataDamaged) else "settings"
 
 
+def plain(value: Any) -> Any:
+    """A view as JSON values: arrays become lists."""
+    if isinstance(value, Mapping):
+        return {str(key): plain(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(each) for each in value]
+    if isinstance(value, bool | str) or value is None:
+        return value
+    if hasattr(value, "tolist"):
+        return plain(value.tolist())
+    return value if isinstance(value, int) else wire.to_plain(float(value))
+
+
 class _Stream:
     """Sends steps a few at a time: a message for each would cost more than the step."""
 
@@ -94,6 +111,9 @@ class _Stream:
     ) -> None:
         self._implementation, self._settled, self._send = implementation, settled, send
         self._keep = str(job.get("keep", ""))
+        self._shows = bool(job.get("show"))
+        self._begun = time.monotonic()
+        self._looking = 0.0  # seconds spent on pictures
         earlier = job.get("evidence")
         self._evidence = Evidence() if earlier is None else Evidence.restored(earlier)
         self._waiting: list[Step] = []
@@ -102,9 +122,11 @@ class _Stream:
         """Send all steps, and each epoch that is to be kept; the trained network, where the
         recipe offers it."""
         player: Any = None
+        latest: Step | None = None
         sent = 0.0
         try:
             for step in steps:
+                latest = step
                 self._waiting.append(step)
                 player = step.play
                 moment = time.monotonic()
@@ -114,12 +136,30 @@ class _Stream:
                 self._evidence.fold(step)
                 if self._settled.after(self._evidence):
                     break
+                if self._shows and self._looking <= _LOOKING * (moment - self._begun):
+                    self._look(step)
                 if step.checkpoint is not None and self._keep:
                     self._save(step, step.checkpoint)
+            if self._shows and latest is not None:
+                self._look(latest)
         finally:
             # also when the student's code raised: what came before it is evidence
             self._flush()
         return player
+
+    def _look(self, step: Step) -> None:
+        """Send what the network sees and says; a picture that fails must not end a run."""
+        if step.view is None:
+            return
+        begun = time.monotonic()
+        try:
+            view = plain(step.view())
+        except Exception:
+            self._shows = False
+        else:
+            self._flush()
+            self._send({"seen": view})
+        self._looking += max(time.monotonic() - begun, _LOOK)
 
     def _flush(self) -> None:
         if self._waiting:

@@ -43,6 +43,8 @@ class Evidence:
         self.parameters: dict[str, ParameterRecord] = {}
         self.exercised: dict[str, int] = {}  # module number -> calls counted in watched steps
         self.symptom = ""  # what was found wrong first
+        self.lines: dict[str, float] = {}  # levels to compare the loss with
+        self.noun = "samples"  # what `samples` counts
         self.seconds = 0.0
         self.samples = 0
         self.steps = 0  # number of the last step
@@ -72,6 +74,9 @@ class Evidence:
         if step.metrics:
             metrics.update(step.metrics)
         self.symptom = self.symptom or step.symptom
+        self.noun = step.noun
+        if step.lines:
+            self.lines = {name: float(level) for name, level in step.lines.items()}
         for number, calls in step.exercised.items():
             self.exercised[number] = self.exercised.get(number, 0) + calls
 
@@ -136,6 +141,8 @@ class Evidence:
             },
             "exercised": dict(self.exercised),
             "symptom": self.symptom,
+            "lines": {name: to_plain(level) for name, level in self.lines.items()},
+            "noun": self.noun,
         }
 
     @classmethod
@@ -161,6 +168,8 @@ class Evidence:
             evidence.parameters[str(name)] = ParameterRecord(**norms, updates=updates)
         evidence.exercised = {str(name): int(n) for name, n in state["exercised"].items()}
         evidence.symptom = str(state["symptom"])
+        evidence.lines = {str(name): from_plain(v) for name, v in state.get("lines", {}).items()}
+        evidence.noun = str(state.get("noun", "samples"))
         return evidence
 
     def summary(self) -> dict[str, Any]:

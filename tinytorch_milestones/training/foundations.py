@@ -13,7 +13,7 @@ from tinytorch_milestones.training import derivatives
 from tinytorch_milestones.training.clouds import Array, array_of
 from tinytorch_milestones.training.gates import NOT_COMPARABLE
 from tinytorch_milestones.training.implementation import Framework
-from tinytorch_milestones.training.loading import loading_problem
+from tinytorch_milestones.training.loading import loading_problem, rows_problem
 
 TOLERANCE = 1e-4
 """Largest difference, relative to the largest number expected, that rounding may explain."""
@@ -21,6 +21,8 @@ TOLERANCE = 1e-4
 
 class Foundations:
     """Collects the largest difference of each metric; `note` says what differed first."""
+
+    rows = False  # whether examples are rows of tokens, with a target for each
 
     def __init__(self, fw: Framework, seed: int) -> None:
         self._fw = fw
@@ -230,9 +232,10 @@ class Foundations:
         """`loader.faults` (module 05): every example once, with its own label, in a new order."""
         metric = "loader.faults"
         self.metrics[metric] = 0.0
-        problem = self.attempt(metric, "DataLoader", lambda: loading_problem(self._fw))
-        if problem:
-            self.fault(metric, problem, 1.0)
+        for find in (loading_problem, *([rows_problem] if self.rows else [])):
+            problem = self.attempt(metric, "DataLoader", partial(find, self._fw))
+            if problem and not self.failed:
+                self.fault(metric, problem, 1.0)
 
     def operations(self, metric: str) -> None:
         """Derivatives of single operations in float64 against finite differences."""

@@ -18,6 +18,23 @@ def loading_problem(fw: Any) -> str:
     return next(filter(None, (_problem(fw, count) for count in _COUNTS)), "")
 
 
+def rows_problem(fw: Any) -> str:
+    """The same for examples that are rows of tokens, each with a row of targets."""
+    tokens = np.arange(23 * 4).reshape(23, 4)
+    loader = fw.DataLoader(
+        fw.TensorDataset(tokens.copy(), tokens + 100), batch_size=_SIZE, shuffle=True, seed=3
+    )
+    batches = [tuple(map(array_of, batch)) for batch in loader]
+    inputs, targets = (np.concatenate(parts) for parts in zip(*batches, strict=True))
+    if inputs.dtype.kind not in "iu" or targets.dtype.kind not in "iu":
+        return f"whole-number tokens become {inputs.dtype}, targets {targets.dtype}"
+    if inputs.shape != tokens.shape or not np.array_equal(np.sort(inputs, axis=0), tokens):
+        return "rows of tokens do not come out as they went in"
+    if not np.array_equal(inputs + 100, targets):
+        return "tokens come with the targets of other places"
+    return ""
+
+
 def _problem(fw: Any, count: int) -> str:
     # each example's numbers say which one it is, and so does its label
     inputs = np.arange(count, dtype=np.float32)[:, None] + np.array([0.25, 0.5], np.float32)

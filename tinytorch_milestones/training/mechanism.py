@@ -16,6 +16,7 @@ import numpy as np
 
 from tinytorch_milestones.errors import TinyTorchError
 from tinytorch_milestones.training import oracle
+from tinytorch_milestones.training.attending import attend
 from tinytorch_milestones.training.augmenting import augmenting_problem
 from tinytorch_milestones.training.clouds import Array, array_of
 from tinytorch_milestones.training.convolving import convolve, examine_function
@@ -38,8 +39,11 @@ class Design(msgspec.Struct, frozen=True, kw_only=True):
     label_smoothing: float = 0.0  # of CrossEntropyLoss
     schedule: str = ""  # or cosine, onecycle
     warm_up: float = 0.3  # the share of all steps in which onecycle rises
+    beta2: float = 0.999  # of adam and adamw
+    clip: float = 0.0  # the largest joint norm of the gradients, 0: any
     augmented: bool = False  # whether batches are flipped, cropped and normalised
     spatial: tuple[str, ...] = ()  # layers of module 09 that it uses: Conv2d, MaxPool2d, ...
+    language: tuple[str, ...] = ()  # of modules 10 to 13: GPT, and perhaps CharTokenizer, ...
 
     @property
     def binary(self) -> bool:
@@ -72,10 +76,13 @@ class Design(msgspec.Struct, frozen=True, kw_only=True):
                     weight_decay=self.weight_decay,
                 )
             case "adam":
-                return fw.Adam(parameters, lr=rate, weight_decay=self.weight_decay)
+                return fw.Adam(parameters, lr=rate, **self._adaptive())
             case "adamw":
-                return fw.AdamW(parameters, lr=rate, weight_decay=self.weight_decay)
+                return fw.AdamW(parameters, lr=rate, **self._adaptive())
         raise TinyTorchError(f"optimizer is {self.optimizer!r}.", "Give sgd, adam or adamw.")
+
+    def _adaptive(self) -> dict[str, Any]:
+        return {"betas": (0.9, self.beta2), "weight_decay": self.weight_decay}
 
     def build_loss(self, fw: Framework) -> Any:
         """The student's loss function."""
@@ -106,6 +113,7 @@ class Mechanism(Foundations):
     def __init__(self, fw: Framework, seed: int, design: Design) -> None:
         super().__init__(fw, seed)
         self.design = design
+        self.rows = bool(design.language)
 
     def examine(self) -> None:
         """Every stage up to the first that fails."""
@@ -121,6 +129,7 @@ class Mechanism(Foundations):
             self.update,
             self.training,
             self.convolutions,
+            self.sentences,
         )
         for stage in stages:
             stage()
@@ -204,7 +213,7 @@ class Mechanism(Foundations):
         self.operations(metric)
         if self.failed:
             return
-        if self.design.spatial:
+        if self.design.spatial or self.design.language:
             examine_function(self)
         if self.failed:
             return
@@ -250,7 +259,11 @@ class Mechanism(Foundations):
         values = [array.astype(np.float64) for array in start]
         oracles = [
             oracle.Optimizer(
-                design.optimizer, design.momentum, design.weight_decay, design.nesterov
+                design.optimizer,
+                design.momentum,
+                design.weight_decay,
+                design.nesterov,
+                design.beta2,
             )
             for _ in start
         ]
@@ -295,6 +308,11 @@ class Mechanism(Foundations):
         """Module 09, where the design uses it: see `convolving`."""
         if self.design.spatial:
             convolve(self)
+
+    def sentences(self) -> None:
+        """Modules 10 to 13, where the design uses them: see `attending`."""
+        if self.design.language:
+            attend(self)
 
 
 def gradient_of(tensor: Any) -> Array:

@@ -14,11 +14,26 @@ import numpy as np
 
 from tinytorch_milestones.training.clouds import Array
 
-ACTIVATIONS: dict[str, tuple[Callable[[Array], Array], Callable[[Array], Array]]] = {
-    # the function, and its derivative given its output
-    "ReLU": (lambda x: np.maximum(x, 0.0), lambda y: (y > 0.0).astype(np.float64)),
-    "Tanh": (np.tanh, lambda y: 1.0 - y * y),
-    "Sigmoid": (lambda x: 0.5 * (1.0 + np.tanh(0.5 * x)), lambda y: y * (1.0 - y)),
+_WIDTH = math.sqrt(2.0 / math.pi)
+
+
+def _gelu(x: Array) -> Array:
+    """The tanh form, as in module 02."""
+    return np.asarray(0.5 * x * (1.0 + np.tanh(_WIDTH * (x + 0.044715 * x**3))))
+
+
+def _gelu_slope(x: Array, y: Array) -> Array:
+    bend = np.tanh(_WIDTH * (x + 0.044715 * x**3))
+    inner = _WIDTH * (1.0 + 3 * 0.044715 * x * x)
+    return np.asarray(0.5 * (1.0 + bend) + 0.5 * x * (1.0 - bend * bend) * inner)
+
+
+ACTIVATIONS: dict[str, tuple[Callable[[Array], Array], Callable[[Array, Array], Array]]] = {
+    # the function, and its derivative given its input and its output
+    "ReLU": (lambda x: np.maximum(x, 0.0), lambda x, y: (y > 0.0).astype(np.float64)),
+    "Tanh": (np.tanh, lambda x, y: 1.0 - y * y),
+    "Sigmoid": (lambda x: 0.5 * (1.0 + np.tanh(0.5 * x)), lambda x, y: y * (1.0 - y)),
+    "GELU": (_gelu, _gelu_slope),
 }
 
 
@@ -35,6 +50,7 @@ def loss(kind: str, outputs: Array, targets: Array, smoothing: float = 0.0) -> f
     """
     outputs = np.asarray(outputs, dtype=np.float64)
     if kind == "CrossEntropyLoss":
+        outputs, targets = outputs.reshape(-1, outputs.shape[-1]), targets.reshape(-1)
         shifted = outputs - outputs.max(axis=-1, keepdims=True)
         total = np.log(np.exp(shifted).sum(axis=-1))
         chosen = shifted[np.arange(len(shifted)), targets.astype(np.int64)]
@@ -60,7 +76,8 @@ class Network:
         """Outputs as the loss wants them: logits, or probabilities."""
         w1, b1, w2, b2 = self.weights
         self._inputs = np.asarray(inputs, dtype=np.float64).reshape(len(inputs), -1)
-        self._hidden = self._function(self._inputs @ w1.T + b1)
+        self._before = self._inputs @ w1.T + b1
+        self._hidden = self._function(self._before)
         outputs = self._hidden @ w2.T + b2
         if self._kind == "BinaryCrossEntropyLoss":
             outputs = ACTIVATIONS["Sigmoid"][0](outputs)
@@ -77,7 +94,7 @@ class Network:
         else:
             error = outputs - targets
         error /= error.size if self._kind == "BinaryCrossEntropyLoss" else len(error)
-        inner = (error @ w2) * self._slope(self._hidden)
+        inner = (error @ w2) * self._slope(self._before, self._hidden)
         return [
             inner.T @ self._inputs,
             inner.sum(axis=0),
@@ -89,8 +106,15 @@ class Network:
 class Optimizer:
     """PyTorch's formulas of sgd, adam (Kingma and Ba, 2015) and adamw, for one parameter."""
 
-    def __init__(self, name: str, momentum: float, decay: float, nesterov: bool = False) -> None:
-        self._name, self._momentum, self._decay = name, momentum, decay
+    def __init__(
+        self,
+        name: str,
+        momentum: float,
+        decay: float,
+        nesterov: bool = False,
+        beta2: float = 0.999,
+    ) -> None:
+        self._name, self._momentum, self._decay, self._beta2 = name, momentum, decay, beta2
         self._nesterov = nesterov and momentum > 0
         self._velocity: Any = None
         self._mean: Any = 0.0
@@ -111,9 +135,9 @@ class Optimizer:
             return np.asarray(value - rate * self._velocity)
         self._steps += 1
         self._mean = 0.9 * self._mean + 0.1 * gradient
-        self._square = 0.999 * self._square + 0.001 * gradient * gradient
+        self._square = self._beta2 * self._square + (1.0 - self._beta2) * gradient * gradient
         mean = self._mean / (1.0 - 0.9**self._steps)
-        square = self._square / (1.0 - 0.999**self._steps)
+        square = self._square / (1.0 - self._beta2**self._steps)
         return np.asarray(value - rate * mean / (np.sqrt(square) + 1e-8))
 
 

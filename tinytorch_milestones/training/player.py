@@ -30,7 +30,65 @@ class Units(msgspec.Struct, frozen=True):
     weights: Array  # (k, h, w): what each adds for ink at a pixel
 
 
-class Player:
+class Weighted:
+    """A trained model of a student's layers, whose weights can be taken out and put back."""
+
+    def __init__(self, fw: Framework, model: Any, settings: Mapping[str, Any] | None) -> None:
+        self.model = model
+        self.settings = dict(settings or {})  # of the run that made it, JSON-able
+        # found now: after another import of the package these would be other classes
+        names = {name: getattr(fw, name) for name in ("Tensor", "Layer", "Flatten", "Sequential")}
+        self._names = SimpleNamespace(**names, no_grad=nullcontext)
+
+    def weights(self) -> dict[str, Array]:
+        """Every tensor of the model by name, batch-norm statistics too."""
+        return {name: array_of(tensor) for name, tensor in self._tensors().items()}
+
+    def load(self, weights: Mapping[str, Array]) -> None:
+        """Give the model these weights, all or none. Raises `TinyTorchError` where one is amiss."""
+        tensors = self._tensors()
+        for name in {**weights, **tensors}:
+            kept = weights[name].shape if name in weights else None
+            now = array_of(tensors[name]).shape if name in tensors else None
+            # what is not trained may be a layer's notes on the last batch
+            trained = name in tensors and tensors[name].requires_grad
+            if kept != now and (trained or now is None):
+                raise TinyTorchError(
+                    "The weights that were kept no longer fit your code: "
+                    f"{name} {_shaped('was', kept)}, and {_shaped('is', now)} now.",
+                    "Run the milestone again to train a network with the code as it is.",
+                )
+        for name, array in weights.items():
+            data = array_of(tensors[name])
+            if data.shape == array.shape:
+                data[...] = array
+
+    def _tensors(self) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        seen: set[int] = set()
+
+        def visit(value: Any, name: str) -> None:
+            if id(value) in seen:
+                return
+            seen.add(id(value))
+            if isinstance(value, self._names.Tensor):
+                found[name] = value
+                return
+            if isinstance(value, self._names.Layer):
+                value = vars(value)
+            elif isinstance(value, list | tuple):
+                value = dict(enumerate(value))
+            elif not isinstance(value, dict):
+                return
+            for key, inner in value.items():
+                # a Sequential's layers are called "0", "1", as PyTorch does
+                visit(inner, name if key == "layers" else f"{name}.{key}" if name else str(key))
+
+        visit(self.model, "")
+        return found
+
+
+class Player(Weighted):
     """The model of one run, and the student's own code that computes with it.
 
     It answers in eval mode and switches nothing in the framework: another thread of the kernel
@@ -44,13 +102,16 @@ class Player:
         shape: Sequence[int],
         settings: Mapping[str, Any] | None = None,
     ) -> None:
-        self.model = model
+        super().__init__(fw, model, settings)
         self.shape = tuple(shape)  # of one example
-        self.settings = dict(settings or {})  # of the run that made it, JSON-able
-        # found now: after another import of the package these would be other classes
-        names = {name: getattr(fw, name) for name in ("Tensor", "Layer", "Flatten", "Sequential")}
-        self._names = SimpleNamespace(**names, no_grad=nullcontext)
         self._first = first_convolution(self._framework, model)
+
+    writes = False
+
+    @property
+    def keepable(self) -> bool:
+        """Whether its weights are worth a file: they can be drawn for, and it can be made again."""
+        return self.drawable and not self.settings.get("own_model")
 
     @property
     def drawable(self) -> bool:
@@ -109,53 +170,6 @@ class Player:
                 nothing = np.zeros(len(weight), weight.dtype)
                 return weight, weights.get(name.removesuffix("weight") + "bias", nothing)
         return None
-
-    def weights(self) -> dict[str, Array]:
-        """Every tensor of the model by name, batch-norm statistics too."""
-        return {name: array_of(tensor) for name, tensor in self._tensors().items()}
-
-    def load(self, weights: Mapping[str, Array]) -> None:
-        """Give the model these weights, all or none. Raises `TinyTorchError` where one is amiss."""
-        tensors = self._tensors()
-        for name in {**weights, **tensors}:
-            kept = weights[name].shape if name in weights else None
-            now = array_of(tensors[name]).shape if name in tensors else None
-            # what is not trained may be a layer's notes on the last batch
-            trained = name in tensors and tensors[name].requires_grad
-            if kept != now and (trained or now is None):
-                raise TinyTorchError(
-                    "The weights that were kept no longer fit your code: "
-                    f"{name} {_shaped('was', kept)}, and {_shaped('is', now)} now.",
-                    "Run the milestone again to train a network with the code as it is.",
-                )
-        for name, array in weights.items():
-            data = array_of(tensors[name])
-            if data.shape == array.shape:
-                data[...] = array
-
-    def _tensors(self) -> dict[str, Any]:
-        found: dict[str, Any] = {}
-        seen: set[int] = set()
-
-        def visit(value: Any, name: str) -> None:
-            if id(value) in seen:
-                return
-            seen.add(id(value))
-            if isinstance(value, self._names.Tensor):
-                found[name] = value
-                return
-            if isinstance(value, self._names.Layer):
-                value = vars(value)
-            elif isinstance(value, list | tuple):
-                value = dict(enumerate(value))
-            elif not isinstance(value, dict):
-                return
-            for key, inner in value.items():
-                # a Sequential's layers are called "0", "1", as PyTorch does
-                visit(inner, name if key == "layers" else f"{name}.{key}" if name else str(key))
-
-        visit(self.model, "")
-        return found
 
 
 def _shaped(verb: str, shape: tuple[int, ...] | None) -> str:

@@ -17,7 +17,7 @@ from tinytorch_milestones.training.steps import Step
 
 RecipeFunction = Callable[[Framework, Settings], Iterator[Step]]
 
-_FILES = ("perceptron", "xor", "mlp", "cnn", "cifar")
+_FILES = ("perceptron", "xor", "mlp", "cnn", "cifar", "transformer", "language")
 
 
 class Recipe(msgspec.Struct, frozen=True):

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 _RATE = 0.2
 _EPOCHS = 2
+_CLIP = 0.05  # far below the norms of these gradients
 
 
 def rehearse(judge: Mechanism) -> str:
@@ -25,6 +26,7 @@ def rehearse(judge: Mechanism) -> str:
     first one notes in which mode it is called.
     """
     fw, design = judge._fw, judge.design
+    clip = {"grad_clip_norm": _CLIP} if design.clip else {}
     spy_class = _spy(fw)
     model, tensors, _ = judge.model()
     twin, twins, _ = judge.model()
@@ -39,7 +41,7 @@ def rehearse(judge: Mechanism) -> str:
     optimizer = design.build_optimizer(fw, model.parameters(), _RATE)
     steps = _EPOCHS * len(batches)
     schedule = design.build_schedule(fw, optimizer, _RATE, steps)
-    trainer = fw.Trainer(model, optimizer, loss_fn, scheduler=schedule)
+    trainer = fw.Trainer(model, optimizer, loss_fn, scheduler=schedule, **clip)
     loader = _Batches(fw, batches)
     model.eval()  # as a model may have been left
     reports: list[float] = []
@@ -47,6 +49,9 @@ def rehearse(judge: Mechanism) -> str:
         reports.append(float(report.loss))
         if any(tensor.grad is None for tensor in tensors):
             return "Trainer.fit has thrown the gradients away when it yields"
+        if design.clip:
+            norm = np.array(_norm(tensors))
+            judge.near("agree.training", "the norm of clipped gradients", norm, np.array(_CLIP))
         if len(reports) == 1:
             problem = _evaluate(judge, trainer, loader, model, tensors, spy)
             if problem:
@@ -86,9 +91,18 @@ def _five_lines(
             tensor.grad = None
         loss = loss_fn(model(fw.Tensor(inputs)), fw.Tensor(targets))
         loss.backward()
+        if design.clip:
+            scale = np.float32(min(1.0, _CLIP / _norm(tensors)))
+            for tensor in tensors:
+                tensor.grad = tensor.grad * scale
         optimizer.step()
         losses.append(float(array_of(loss)))
     return losses
+
+
+def _norm(tensors: list[Any]) -> float:
+    """The joint norm of all gradients."""
+    return float(np.sqrt(sum(np.square(array_of(t.grad), dtype=np.float64).sum() for t in tensors)))
 
 
 def _evaluate(

@@ -105,9 +105,10 @@ class _Network:
         standard = self._a1
         if self._normal:
             standard = right.normalize(self._a1, middle[0], middle[1], *right.statistics(self._a1))
-        self._h1 = self._function(standard)
+        self._s1, self._h1 = standard, self._function(standard)
         self._p1 = right.pool(self._pool, self._h1, _TWO, _TWO, _NONE) if self._pool else self._h1
-        self._h2 = self._function(right.convolve(self._p1, w2, b2, _ONE, _NONE))
+        self._a2 = right.convolve(self._p1, w2, b2, _ONE, _NONE)
+        self._h2 = self._function(self._a2)
         self._rows = self._h2.reshape(len(inputs), -1)
         return np.asarray(self._rows @ w3.T + b3)
 
@@ -117,11 +118,11 @@ class _Network:
         error = oracle.softmax(outputs)
         error[np.arange(len(error)), targets] -= 1.0
         error /= len(error)
-        inner = (error @ w3).reshape(self._h2.shape) * self._slope(self._h2)
+        inner = (error @ w3).reshape(self._h2.shape) * self._slope(self._a2, self._h2)
         inner, *second = right.convolve_back(inner, self._p1, w2, _ONE, _NONE)
         if self._pool:
             (inner,) = right.pool_back(inner, self._pool, self._h1, _TWO, _TWO, _NONE)
-        inner = inner * self._slope(self._h1)
+        inner = inner * self._slope(self._s1, self._h1)
         between: list[Array] = []
         if self._normal:
             inner, *between = right.normalize_back(inner, self._a1, middle[0])

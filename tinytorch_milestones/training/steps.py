@@ -22,7 +22,8 @@ class Step(msgspec.Struct, kw_only=True):
     steps: int  # how many there will be if nothing stops early
     loss: float
     accuracy: float | None = None  # on held-out data, 0..1, when it was just measured
-    samples: int = 0  # examples processed by this step
+    samples: int = 0  # examples processed by this step, or what `noun` says
+    noun: str = "samples"  # what was counted: "tokens" where a model reads text
     seconds: float = 0.0  # time the recipe took for it, set by whoever drives the recipe
     # values for gates, merged into the evidence (the last one of a name counts)
     metrics: dict[str, float] = {}
@@ -30,6 +31,9 @@ class Step(msgspec.Struct, kw_only=True):
     parameters: dict[str, tuple[float, float]] = {}
     # module number -> calls into the student's code, where this step was watched
     exercised: dict[str, int] = {}
+    # levels of the loss worth knowing, drawn as horizontal lines in its plot, in its own unit; sent
+    # once, with the first step: {"bigram": 2.4}
+    lines: dict[str, float] = {}
     # a short line about what just happened, for the terminal and the dashboard
     note: str = ""
     # what was found wrong before training, in a few words: it goes before the failed gate's hint
@@ -37,8 +41,8 @@ class Step(msgspec.Struct, kw_only=True):
     # makes the picture of this moment; called only when someone draws. Never sent between
     # processes. Returns a plain dict, see VIEWS.
     view: Callable[[], dict[str, Any]] | None = None
-    # the network as it is, to be asked about one example after another (`player.Player`), where
-    # a recipe offers it. Never sent between processes.
+    # the network as it is, to be asked about one example after another (`player.Player`) or to
+    # write (`author.Author`), where a recipe offers it. Never sent between processes.
     play: Any = None
     # given with the last step of an epoch by recipes that can go on after one: writes what the
     # student's Trainer knows to a path (".npz") and returns what the recipe must know besides, as
@@ -51,6 +55,8 @@ VIEWS = {
     "images": "images (n,h,w) or (n,h,w,3) 0..1, guesses [str], truths [str], weights (h,w) or "
     "None, title; confidence, confusion, classes, extremes, filters, maps",
     "table": "rows [[str]], columns [str], title",
+    "heads": "tokens [str], heads (k, t, t) 0..1, names [str], title; rows, expected, table",
+    "texts": "samples [{prompt, text, note, good}], title; heads, names, tokens",
 }
 """What the dict of a view holds, beside its "kind"; after the semicolon what it may hold.
 
@@ -61,4 +67,9 @@ classes: [(label, accuracy 0..1, count)], extremes: {"best": ..., "worst": ...},
 truths, guesses, confidence. Of the first convolution: filters: {"weights": (o, c, kh, kw),
 "start": the same as the run began or None, "layer": its name}, and what it makes of one image,
 maps: {"image": (h, w) or (h, w, 3), "label": str, "maps": (k, h, w), "layer": its name}.
+
+heads: how much each token (row) takes from each (column); tokens names the columns, rows the rows
+where they differ; expected: [(row, column)], the places where a mechanism should look; table:
+{"columns": [str], "rows": [[str]]}, examples and what the model answered. samples: {"prompt": str,
+"text": what was written after it, "note": "right", "wrong: ..." or "", "good": bool or None}.
 """

@@ -12,6 +12,7 @@ import msgspec
 import numpy as np
 
 from tinytorch_milestones.errors import TinyTorchError
+from tinytorch_milestones.training.author import Author, Bound, rebuilt
 from tinytorch_milestones.training.clouds import Array
 from tinytorch_milestones.training.implementation import Framework
 from tinytorch_milestones.training.player import Player
@@ -25,17 +26,19 @@ class About(msgspec.Struct, frozen=True, kw_only=True):
 
     recipe: str
     settings: dict[str, Any] = {}  # of the run that trained them
+    author: Bound | None = None  # how it writes, where it does
     version: int = 1
 
 
-def pack(player: Player | None, recipe: str) -> bytes | None:
-    """The weights of a network that can be drawn for, as the bytes of an .npz file.
+def pack(player: Player | Author | None, recipe: str) -> bytes | None:
+    """The weights of a network that can be played with, as the bytes of an .npz file.
 
     None for others, and for a model that was made in a cell: nobody could make it again.
     """
-    if player is None or not player.drawable or player.settings.get("own_model"):
+    if player is None or not player.keepable:
         return None
-    about = msgspec.json.encode(About(recipe=recipe, settings=player.settings))
+    bound = player.bound if isinstance(player, Author) else None
+    about = msgspec.json.encode(About(recipe=recipe, settings=player.settings, author=bound))
     file = io.BytesIO()
     entries = {_ABOUT: np.frombuffer(about, np.uint8), **player.weights()}
     np.savez_compressed(file, **cast(Any, entries))
@@ -56,14 +59,17 @@ def unpack(data: bytes, name: str) -> tuple[About, dict[str, Array]]:
     return about, arrays
 
 
-def rebuild(fw: Framework, data: bytes, name: str, settings: Mapping[str, Any]) -> Player:
+def rebuild(fw: Framework, data: bytes, name: str, settings: Mapping[str, Any]) -> Player | Author:
     """The network in a file of weights, made by the student's code as it is now.
 
-    `settings` are those of the part in the catalog. The recipe itself makes the network: it
-    examines the code and takes one step, which the kept weights then undo. Raises
-    `TinyTorchError` where the code does not get that far, or the weights do not fit.
+    `settings` are those of the part in the catalog. The recipe itself makes a network of images: it
+    examines the code and takes one step, which the kept weights then undo. One that writes is made
+    from its kept sizes. Raises `TinyTorchError` where the code does not get that far, or the
+    weights do not fit.
     """
     about, weights = unpack(data, name)
+    if about.author is not None:
+        return rebuilt(fw, about.author, weights, about.settings)
     recipe = load_recipe(about.recipe)
     shaping = {name for name in recipe.options if name in _SHAPING}
     chosen = {name: value for name, value in about.settings.items() if name in shaping}

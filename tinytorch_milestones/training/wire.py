@@ -36,6 +36,10 @@ def _encode(step: Step) -> dict[str, Any]:
         }
     if step.exercised:
         value["exercised"] = dict(step.exercised)
+    if step.noun != "samples":
+        value["noun"] = step.noun
+    if step.lines:
+        value["lines"] = {name: to_plain(level) for name, level in step.lines.items()}
     if step.note:
         value["note"] = step.note
     if step.symptom:
@@ -52,6 +56,7 @@ def _decode(value: dict[str, Any]) -> Step:
         loss=from_plain(value["loss"]),
         samples=int(value["samples"]),
         seconds=from_plain(value["seconds"]),
+        noun=str(value.get("noun", "samples")),
         note=str(value.get("note", "")),
         symptom=str(value.get("symptom", "")),
     )
@@ -59,6 +64,8 @@ def _decode(value: dict[str, Any]) -> Step:
         step.accuracy = from_plain(value["accuracy"])
     if "metrics" in value:
         step.metrics = {str(name): from_plain(number) for name, number in value["metrics"].items()}
+    if "lines" in value:
+        step.lines = {str(name): from_plain(level) for name, level in value["lines"].items()}
     if "parameters" in value:
         step.parameters = {
             str(name): (from_plain(update), from_plain(change))

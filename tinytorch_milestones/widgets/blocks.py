@@ -60,7 +60,7 @@ def progress(run: Run, seconds_left: float | None, *, complete: bool = False) ->
         where = f"epoch {evidence.epoch} of {evidence.epochs} \u00b7 {where}"
     facts = []
     if run.samples_per_second:
-        facts.append(f"{_rounded(run.samples_per_second)} samples/s")
+        facts.append(f"{_rounded(run.samples_per_second)} {evidence.noun}/s")
     if seconds_left is not None:
         facts.append(f"{duration(seconds_left)} left")
     if memory := run.memory:
@@ -105,7 +105,7 @@ def ending(
     if paced:
         facts[0] += f" (shown in {duration(shown_seconds)})"
     if report.samples_per_second:
-        facts.append(f"{_rounded(report.samples_per_second)} samples/s")
+        facts.append(f"{_rounded(report.samples_per_second)} {report.noun}/s")
     if report.memory and report.seconds > _WORTH_TELLING:
         facts.append(f"at most {report.memory / 1e6:,.0f} MB")
     if report.resumed_epoch:

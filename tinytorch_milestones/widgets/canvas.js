@@ -97,7 +97,7 @@ function render({ model, el }) {
   const spoken = make('p', { class: 'tinytorch-spoken', 'aria-live': 'polite' });
   const root = make(
     'section',
-    { class: 'tinytorch-canvas', 'aria-label': 'Draw a digit' },
+    { class: 'tinytorch-canvas tinytorch-game', 'aria-label': 'Draw a digit' },
     make('p', { class: 'tinytorch-title' }, model.get('title')),
     make('p', { class: 'tinytorch-muted' }, model.get('about')),
     make(

@@ -129,12 +129,10 @@ def _work(lines: Lines, report: RunReport, modules: Mapping[str, Module]) -> Non
 
 
 def _draw(lines: Lines, milestone: str) -> None:
-    """How to draw a digit for the network, where it reads digits."""
-    if command := to_play(milestone):
-        lines.add(
-            f"<p>Draw a digit and watch your network read it: <code>{escape(command)}</code></p>",
-            f"Draw a digit and watch your network read it: {command}",
-        )
+    """What there is to play with its network: to draw a digit, to go on with a text."""
+    if found := to_play(milestone):
+        words, command = found
+        lines.add(f"<p>{words}: <code>{escape(command)}</code></p>", f"{words}: {command}")
 
 
 def _play(lines: Lines, milestone: Milestone) -> None:

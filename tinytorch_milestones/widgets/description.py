@@ -12,11 +12,15 @@ from tinytorch_milestones.state import PartReport
 from tinytorch_milestones.widgets import confusion
 from tinytorch_milestones.widgets.filters import layer_of
 from tinytorch_milestones.widgets.gradients import layer_norms, state_of
+from tinytorch_milestones.widgets.heads import Shown, aims, shown_of
+from tinytorch_milestones.widgets.letters import written
+from tinytorch_milestones.widgets.texts import note_of
 
 if TYPE_CHECKING:
     from tinytorch_milestones.tracker import Run
 
 _MISTAKES = 3  # that are named
+_TEXT = 300  # letters of a sample
 
 
 def describe(
@@ -30,6 +34,9 @@ def describe(
     words = [f"Figure: {part.title}."]
     if report.losses:
         words.append(f"Loss from {report.losses[0]:.3g} to {report.losses[-1]:.3g}.")
+    if run.evidence.lines:
+        levels = (f"{name} {level:.3g}" for name, level in run.evidence.lines.items())
+        words.append(f"To compare it with: {', '.join(levels)}.")
     if report.accuracies:
         first, last = report.accuracies[0][1], report.accuracies[-1][1]
         judged = run.evidence.metrics.get("accuracy", last)
@@ -54,6 +61,11 @@ def _gradients(run: Run, layers: Sequence[str]) -> str:
 
 def _seen(picture: dict[str, Any]) -> list[str]:
     words = []
+    if (shown := shown_of(picture)) is not None:
+        words.append(_heads(shown))
+    words += [_sample(sample) for sample in picture.get("samples") or ()]
+    if table := picture.get("table"):
+        words += [", ".join(str(cell) for cell in row if cell) + "." for row in table["rows"]]
     if "guesses" in picture:
         pairs = list(zip(picture["guesses"], picture["truths"], strict=False))
         right = sum(str(guess) == str(truth) for guess, truth in pairs)
@@ -71,6 +83,27 @@ def _seen(picture: dict[str, Any]) -> list[str]:
     if worst := (picture.get("extremes") or {}).get("worst"):
         words += _mistakes(worst)
     return words
+
+
+def _heads(shown: Shown) -> str:
+    """How many heads there are, and which of them looks where it should."""
+    count = "1 head" if shown.total == 1 else f"{shown.total} heads"
+    text = f"Attention maps of {count} over {len(shown.columns)} tokens"
+    if shares := aims(shown):
+        best = max(range(len(shares)), key=shares.__getitem__)
+        text += f"; {shown.names[best]} looks where it should with {shares[best]:.0%} of it"
+    return text + "."
+
+
+def _sample(sample: dict[str, Any]) -> str:
+    """A prompt, what was written after it, and what was said of that, on one line."""
+    prompt, text = (
+        " ".join(" ".join(written(str(sample.get(key, "")))).split()) for key in ("prompt", "text")
+    )
+    note = note_of(sample).lstrip("\u2713\u2717 ")
+    return f"After \u201c{prompt}\u201d: \u201c{text[:_TEXT]}\u201d" + (
+        f" ({note})." if note else "."
+    )
 
 
 def _filters(filters: dict[str, Any]) -> str:

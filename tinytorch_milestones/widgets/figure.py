@@ -21,6 +21,7 @@ from tinytorch_milestones.widgets.confusion import Confusion
 from tinytorch_milestones.widgets.exchange import Paletted, over_paper
 from tinytorch_milestones.widgets.filters import Filters, Maps
 from tinytorch_milestones.widgets.gradients import GradientStrip
+from tinytorch_milestones.widgets.heads import Heads
 from tinytorch_milestones.widgets.layout import WIDTH, Box, Layout
 from tinytorch_milestones.widgets.panels import AccuracyPanel, LossPanel
 from tinytorch_milestones.widgets.theme import DARK, LIGHT, Theme
@@ -103,6 +104,8 @@ class RunFigure:
             return Filters(axes, self.theme, start=self.final)
         if name == "classes":
             return ClassBars(axes, self.theme, named="confusion" not in self.panels)
+        if name == "heads":
+            return Heads(axes, self.theme, titled=True)
         kinds: dict[str, type[Panel]] = {
             "maps": Maps,
             "confusion": Confusion,
@@ -118,7 +121,7 @@ class RunFigure:
         evidence = run.evidence
         steps = max(2, evidence.steps if final else max(evidence.planned, evidence.steps))
         changed = [panel.set_steps(steps) for panel in (self._loss, self._accuracy)]
-        changed.append(self._loss.show(evidence.losses, final=final))
+        changed.append(self._loss.show(evidence.losses, final=final, lines=evidence.lines))
         judged = evidence.metrics.get("accuracy")
         self._accuracy.show(evidence.accuracies, final=final, judged=judged)
         if any(changed):
@@ -133,15 +136,21 @@ class RunFigure:
 
     def _show_beside(self, picture: dict[str, Any]) -> None:
         for name, panel in self._beside.items():
-            if picture.get(name):
-                prepared = bool(panel.moving)
-                panel.update(picture[name])
-                if not prepared:
+            told = picture.get(name)
+            if told is not None and len(told):
+                prepared, still = bool(panel.moving), _still_of(panel)
+                # a map of attention needs its tokens and names too
+                panel.update(picture if name == "heads" else told)
+                if not prepared or _still_of(panel) != still:
                     self._still = None
 
     def _show_view(self, picture: dict[str, Any], final: bool) -> None:
         # a confusion that has its own panel needs none within the view
         kind = kind_of(picture, final=final and "confusion" not in self.panels)
+        if kind == "heads" and "heads" in self.panels:
+            # they have a panel of their own; here is what is told of them
+            kind = "table" if "table" in self.panels else ""
+            picture = {"title": picture.get("title", ""), **(picture.get("table") or {})}
         if not kind:
             return
         if kind != self._view_kind:
@@ -160,7 +169,10 @@ class RunFigure:
             self._view_kind = kind
             self._still = None
         if self._view is not None:
+            still = _still_of(self._view)
             self._view.update(picture)
+            if _still_of(self._view) != still:
+                self._still = None
         self._title.set_text(str(picture.get("title", "")))
 
     def png(self) -> bytes:
@@ -216,6 +228,11 @@ class RunFigure:
         moving += self._view.moving if self._view is not None else []
         moving += [artist for panel in self._beside.values() for artist in panel.moving]
         return moving if self._title is None else [*moving, self._title]
+
+
+def _still_of(panel: object) -> int:
+    """How often a panel drew anew what does not move, where it says so."""
+    return int(getattr(panel, "still", 0))
 
 
 def _encode(picture: Any) -> bytes:

@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 
 _LOW, _HIGH = 1e-7, 1e4
 _VANISHING, _EXPLODING = 1e-5, 1e2
-_NAMED = 8  # more layers than this are not each named
+_DEEPEST = 3  # parts of a layer's name
+_NAMED = 8  # more layers than this are not each named, unless they have room:
+_LONGEST = 14  # letters of a layer's name
+_READABLE = 0.09  # inches
 _PITCH = 0.145  # inches between two layers
 _MOST = 1.2  # inches for all of them
 _GAP = 0.05  # inches between a bar and its number
@@ -42,7 +45,7 @@ class GradientStrip:
         axes.set_xscale("log")
         axes.set_xlim(_LOW, _HIGH)
         axes.set_ylim(count - 0.5, -0.5)
-        wide, _ = inches(axes)
+        wide, high = inches(axes)
         axes.xaxis.set_major_locator(FixedLocator([1e-2, 1] if wide < _NARROW else [1e-4, 1e-2, 1]))
         axes.xaxis.set_minor_locator(NullLocator())
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
@@ -51,8 +54,12 @@ class GradientStrip:
         axes.set_axisbelow(True)
         for spine in axes.spines.values():
             spine.set_visible(False)
-        named = range(count) if count <= _NAMED else (0, count - 1)
-        axes.set_yticks(list(named), [_short(layers[i]) for i in named])
+        roomy = count <= _NAMED or high / count >= _READABLE
+        named = range(count) if roomy else (0, count - 1)
+        few = count <= _NAMED and max(map(len, layers)) <= _LONGEST
+        size, most = (7.0, _LONGEST) if few else (6.0, _LONGEST + 4)
+        axes.set_yticks(list(named), [_short(layers[i], most) for i in named])
+        axes.tick_params(axis="y", labelsize=size)
         for left, right, words in (
             (_LOW, _VANISHING, "vanishing"),
             (_EXPLODING, _HIGH, "exploding"),
@@ -70,9 +77,10 @@ class GradientStrip:
         # the same distance behind a bar, however many decades an inch has
         self._behind = (_HIGH / _LOW) ** (_GAP / wide)
         self._bars = axes.barh(range(count), [0.0] * count, height=0.62, left=_LOW, zorder=2)
-        size = 7 if count <= _NAMED else 5.5
         self._words = [
-            axes.text(_LOW, i, "", fontsize=size, va="center", zorder=3, clip_on=False)
+            axes.text(
+                _LOW, i, "", fontsize=size - (size < 7) * 0.5, va="center", zorder=3, clip_on=False
+            )
             for i in range(count)
         ]
         self.moving: list[Artist] = [*self._bars, *self._words]
@@ -133,9 +141,10 @@ def height_of(count: int) -> float:
 
 
 def _layer(parameter: str) -> str:
-    return parameter.rpartition(".")[0]
+    # of layers within layers, those down to `blocks.0.attention`
+    return ".".join(parameter.split(".")[:-1][:_DEEPEST])
 
 
-def _short(layer: str) -> str:
+def _short(layer: str, most: int) -> str:
     name = f"layer {layer}" if layer.isdigit() else layer
-    return name if len(name) <= 14 else f"\u2026{name[-13:]}"
+    return name if len(name) <= most else f"\u2026{name[1 - most :]}"

@@ -153,14 +153,25 @@ class LossPanel(Panel):
         curves = {name: _losses(ghost) for name, ghost in ghosts.items()}
         super().__init__(axes, theme, "loss", theme.loss, curves)
         self._top = 0.0
+        self._lines: dict[str, float] = {}
         (self._single,) = axes.plot([], [], color=theme.loss, linewidth=0.7, alpha=0.3, zorder=2)
         self._single.set_animated(True)
         self.moving.append(self._single)
 
-    def show(self, losses: Sequence[float], *, final: bool = False) -> bool:
-        """Draw the losses so far; whether what stands still changed."""
+    def show(
+        self,
+        losses: Sequence[float],
+        *,
+        final: bool = False,
+        lines: Mapping[str, float] | None = None,
+    ) -> bool:
+        """Draw the losses so far; whether what stands still changed.
+
+        `lines` are levels to compare them with, by name, such as what counting words achieves.
+        """
         if not losses:
             return False
+        new = self._compare(lines or {})
         stride = -(-len(losses) // _POINTS)
         numbers = [*range(1, len(losses), stride), len(losses)]
         single = [(x, losses[x - 1]) for x in numbers if math.isfinite(losses[x - 1])]
@@ -171,7 +182,8 @@ class LossPanel(Panel):
         behind = single if window > 1 else []
         self._single.set_data([x for x, _ in behind], [y for _, y in behind])
         top = max(y for curve in (single, *self._ghosts.values()) for _, y in curve)
-        changed = final or top > self._top or top < 0.5 * self._top or not self._top
+        top = max(top, *self._lines.values()) if self._lines else top
+        changed = new or final or top > self._top or top < 0.5 * self._top or not self._top
         if changed:
             self._top = 1.1 * top if top > 0 else 1.0
             self.axes.set_ylim(0, self._top)
@@ -179,6 +191,26 @@ class LossPanel(Panel):
         points = means or single
         self._draw(points, f"{points[-1][1]:.3g}", final=final)
         return changed
+
+    def _compare(self, lines: Mapping[str, float]) -> bool:
+        """Draw the levels that are not drawn yet; whether there were some."""
+        new = {n: v for n, v in lines.items() if n not in self._lines and math.isfinite(v)}
+        for name, level in new.items():
+            self._lines[name] = level
+            self.axes.axhline(
+                level, color=self.theme.gate, linewidth=1.1, linestyle=(0, (5, 3)), zorder=2
+            )
+        return bool(new)
+
+    def _prepare_levels(self, ground: Ground) -> None:
+        for level in self._lines.values():
+            ground.level(level)
+
+    def _label_levels(self, ground: Ground) -> None:
+        right = self.axes.get_xlim()[1]
+        for name, level in self._lines.items():
+            anchors = [(share * right, level) for share in (1.0, 0.8, 0.6, 0.4)]
+            self._add(ground, name, self.theme.gate, anchors)
 
 
 class AccuracyPanel(Panel):

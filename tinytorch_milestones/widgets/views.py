@@ -15,11 +15,15 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.lines import Line2D
 
 from tinytorch_milestones.widgets.confusion import Evaluation
+from tinytorch_milestones.widgets.heads import Heads
 from tinytorch_milestones.widgets.images import Images
+from tinytorch_milestones.widgets.placing import inches
+from tinytorch_milestones.widgets.texts import Texts
 from tinytorch_milestones.widgets.theme import Theme
 
 _TRAIL = 5  # earlier positions of a decision line that stay visible
 _GRID = 48
+_LETTERS, _SMALLEST, _WIDE = 8.5, 6.0, 0.56  # size of a table's letters, and how wide one is
 
 
 class View(Protocol):
@@ -225,9 +229,12 @@ class Table:
         if len(self._cells) != len(lines):
             self._prepare(len(columns), len(lines))
         widths = [max(len(line[i]) for line in lines) + 2 for i in range(len(columns))]
+        # smaller letters where a row would not fit
+        size = min(_LETTERS, max(_SMALLEST, 72 * inches(self.axes)[0] / (_WIDE * sum(widths))))
         for cells, line in zip(self._cells, lines, strict=True):
             for i, (cell, value) in enumerate(zip(cells, line, strict=True)):
                 cell.set_text(value)
+                cell.set_fontsize(size)
                 cell.set_x(sum(widths[:i]) / sum(widths))
 
     def _prepare(self, columns: int, count: int) -> None:
@@ -245,8 +252,9 @@ class Table:
                     0,
                     y,
                     "",
+                    parse_math=False,
                     transform=axes.transAxes,
-                    fontsize=8.5,
+                    fontsize=_LETTERS,
                     va="center",
                     color=theme.text if number else theme.muted,
                 )
@@ -270,6 +278,8 @@ KINDS: dict[str, type[View]] = {
     "images": Images,
     "table": Table,
     "evaluation": Evaluation,
+    "heads": Heads,
+    "texts": Texts,
 }
 
 
