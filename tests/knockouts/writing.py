@@ -9,8 +9,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from tests.knockouts.gradients import GRADIENTS
 from tests.knockouts.language import LANGUAGE
+
+from tests.knockouts.gradients import GRADIENTS
 from tests.knockouts.making import after
 from tests.knockouts.rules import Knockout
 
@@ -147,6 +148,12 @@ _WRITTEN = [
 ]
 
 _CHOICES = [
+    Knockout(
+        "a few stories, learned by heart",
+        {STORIES: "own"},
+        "",
+        settings={"characters": 12_000, "epochs": 100, "vocabulary": 400},
+    ),
     Knockout(
         "stories whose tokens follow nothing",
         {STORIES: "loss"},
