@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import sys
+import threading
 import tracemalloc
 import weakref
 from collections.abc import Iterator
@@ -265,3 +266,24 @@ def test_the_walk_does_not_recurse() -> None:
     finally:
         sys.setrecursionlimit(limit)
     assert x.grad.tolist() == [1.0]
+
+
+def test_no_grad_in_another_thread_leaves_this_one_recording() -> None:
+    inside, leave = threading.Event(), threading.Event()
+
+    def elsewhere() -> None:
+        with no_grad():
+            inside.set()
+            leave.wait(10)
+
+    other = threading.Thread(target=elsewhere)
+    other.start()
+    try:
+        assert inside.wait(10)
+        x = Tensor([2.0], requires_grad=True)
+        (x * x).sum().backward()
+    finally:
+        leave.set()
+        other.join()
+    assert x.grad is not None
+    assert x.grad.tolist() == [4.0]

@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -309,9 +310,9 @@ def test_a_run_in_this_kernel_is_at_hand_whether_it_counts_or_not(
     tracker = make_course(solve="08")
     with pytest.raises(Locked, match="01"):
         tracker.play("mlp", None, None, {})
-    with pytest.raises(TinyTorchError, match="nothing to draw for"):
+    with pytest.raises(TinyTorchError, match="nothing to play with"):
         tracker.play("perceptron", None, None, {})
-    with pytest.raises(TinyTorchError, match="has learned to read digits yet"):
+    with pytest.raises(TinyTorchError, match="has learned to read or to write yet"):
         tracker.play(None, None, None, {})
     for number in range(9):
         tracker.solve_module(f"{number:02d}")
@@ -359,7 +360,8 @@ def test_a_kernel_without_the_widget_library_says_what_to_do(
     monkeypatch.setenv("JPY_SESSION_NAME", "notebooks/03_mlp.ipynb")
     monkeypatch.setitem(sys.modules, "tinytorch_milestones.widgets.canvas", None)
     milestone = load().milestone("mlp")
-    play.show_canvas(milestone, milestone.parts[-1], None)  # type: ignore[arg-type]
+    reader: Any = SimpleNamespace(drawable=True)
+    play.show_game(milestone, milestone.parts[-1], reader)
     assert "Install anywidget" in put[-1]["text/plain"]
 
 

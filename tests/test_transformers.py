@@ -235,7 +235,13 @@ def test_a_tied_model_has_one_table() -> None:
     own = GPT(9, 4, 8, 2, 1)
     more = sum(p.size for p in own.parameters()) - sum(p.size for p in model.parameters())
     assert more == 9 * 8
-    assert model.blocks[0].attention.attention is None
+    # its gradient is the sum of what an own head and an own table would get
+    state = model.state_dict()
+    own.load_state_dict({**state, "head.weight": state["token_embedding.weight"]})
+    for one in (model, own):
+        one(np.array([[1, 2, 2]])).backward(np.ones((1, 3, 9), dtype=np.float32))
+    both = own.token_embedding.weight.grad + own.head.weight.grad
+    np.testing.assert_allclose(model.token_embedding.weight.grad, both, rtol=1e-4, atol=1e-5)
     model(np.array([[1, 2, 3]]))
     assert model.blocks[0].attention.attention.shape == (1, 2, 3, 3)
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from matplotlib.colors import to_rgb
 
 from tests.board import PART, Recorder, drive, opened, steps
 from tests.test_widgets_vision import words_of
@@ -21,7 +22,7 @@ from tinytorch_milestones.widgets.heads import aims, heading, outlines, shown_of
 from tinytorch_milestones.widgets.layout import panels_of
 from tinytorch_milestones.widgets.letters import label, wrapped, written
 from tinytorch_milestones.widgets.texts import Texts, cut, lines_of, note_of, shared
-from tinytorch_milestones.widgets.theme import DARK, LIGHT
+from tinytorch_milestones.widgets.theme import DARK, LIGHT, Theme
 
 LAYERS = (
     *("token_embedding", "position_embedding"),
@@ -166,6 +167,22 @@ def test_outlines_surround_cells_or_whole_runs_where_cells_are_fine() -> None:
     assert min(xs) < 0.5
     assert max(xs) > 2.5
     assert min(ys) < 3.5 < 5.5 < max(ys)
+
+
+@pytest.mark.parametrize("theme", [LIGHT, DARK])
+@pytest.mark.parametrize("length", [24, 64])
+def test_marks_are_still_there_in_the_picture_that_stays(theme: Theme, length: int) -> None:
+    figure = figure_of(heads(2, length, table=TABLE), theme=theme, final=True)
+    figure.sharpen(2.0)
+    kept = figure.keepsakes()
+    box = figure._beside["heads"].axes.get_window_extent()
+    for png, drawn in ((kept.light, LIGHT), (kept.dark, DARK), (kept.paper, LIGHT)):
+        pixels = np.asarray(opened(png).convert("RGBA").convert("RGB"), dtype=float)
+        high = len(pixels)
+        part = pixels[high - int(box.y1) : high - int(box.y0), int(box.x0) : int(box.x1)]
+        gate = 255 * np.array(to_rgb(drawn.gate))
+        near = np.abs(part - gate).max(axis=2) < 60
+        assert near.sum() > 600
 
 
 def test_of_many_heads_the_first_eight_are_shown_and_the_rest_is_told() -> None:

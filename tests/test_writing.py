@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
+from tinytorch_milestones import sandbox
 from tinytorch_milestones.corpora.functions import END, FAMILIES, HELD_OUT, held_out_functions
 from tinytorch_milestones.corpora.stories import stories
 from tinytorch_milestones.corpora.vocabulary import CONSTANTS, NAMES
 from tinytorch_milestones.training import marking, programs
-from tinytorch_milestones.training.implementation import Framework, Implementation
+from tinytorch_milestones.training.implementation import (
+    Framework,
+    Implementation,
+    reference_root,
+)
 from tinytorch_milestones.training.language import Waves
 from tinytorch_milestones.training.recipes import load_recipe
 from tinytorch_milestones.training.steps import Step
@@ -212,6 +218,19 @@ def test_what_was_trained_can_be_asked_to_write(fw: Framework) -> None:
     pieces = list(author.stream(author.bound.prompts[0], 5, temperature=0.0))
     assert len(pieces) <= 5
     assert all(len(piece.best) >= 1 for piece in pieces)
+
+
+def test_a_run_in_a_child_may_start_the_one_that_judges(tmp_path: Path) -> None:
+    """A sandbox within a sandbox: the outer one must be able to end the inner one."""
+    child = sandbox.spawn(
+        "tinytorch_milestones.training.child:run", limits=sandbox.Limits(seconds=240)
+    )
+    chosen = {**LITTLE["language:python"], "functions": 64, "prompts": 1}
+    chosen |= {"width": 16, "heads": 2, "layers": 1, "learning_rate": 0.003}
+    job = {"root": str(reference_root()), "kind": "reference", "recipe": "language:python"}
+    messages: list[Any] = list(child.run({**job, "settings": chosen}, tmp_path))
+    assert child.ending.reason == "finished", child.ending
+    assert "done" in messages[-1]
 
 
 def test_all_families_may_be_asked_for(fw: Framework) -> None:

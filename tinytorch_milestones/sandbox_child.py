@@ -274,14 +274,28 @@ def _keep_signals_home() -> None:
             target = arguments[0]
             if target not in (own, os.getpid(), 0) and not _is_below(target, own):
                 raise PermissionError(f"this code may not send signals to process {target}")
-        elif event == "os.killpg" and arguments[0] not in (own, os.getpid(), 0):
-            raise PermissionError(f"this code may not send signals to group {arguments[0]}")
+        elif event == "os.killpg":
+            group = arguments[0]
+            if group not in (own, os.getpid(), 0) and not _is_descendant(group, own):
+                raise PermissionError(f"this code may not send signals to group {group}")
 
     sys.addaudithook(hook)
 
 
 def _is_below(pid: int, own: int) -> bool:
     try:
-        return pid > 0 and (os.getpgid(pid) == own or os.getsid(pid) == own)
+        if pid > 0 and (os.getpgid(pid) == own or os.getsid(pid) == own):
+            return True
     except OSError:
         return True  # no such process: let the system say so
+    return _is_descendant(pid, own)
+
+
+def _is_descendant(pid: int, own: int) -> bool:
+    """Whether `own` started the process, or a process that did: a sandbox within this one, say."""
+    import psutil
+
+    try:
+        return pid > 0 and own in {parent.pid for parent in psutil.Process(pid).parents()}
+    except psutil.Error:
+        return False

@@ -59,10 +59,15 @@ class Box:
 
 
 def keep(course: Path, plays: str, make: Callable[[Any], Any]) -> str:
-    """Put the weights of a network into a course, as a win does; the milestone's name."""
-    milestone, part = next(
-        (m, p) for m in load().all_milestones() for p in m.parts if p.plays == plays
-    )
+    """Put the weights of a network into a course, as a win does; the milestone's name.
+
+    What the box offers depends on the network, so that any milestone which writes will do where
+    none is there for its kind.
+    """
+    writing = [
+        (m, p) for m in load().all_milestones() for p in m.parts if p.plays not in (None, "digits")
+    ]
+    milestone, part = max(writing, key=lambda place: place[1].plays == plays)
     with Implementation.reference().active() as framework:
         data = pack(make(framework), part.recipe)
     assert data is not None

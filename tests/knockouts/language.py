@@ -19,10 +19,10 @@ from tests.knockouts.making import (
     after,
 )
 from tests.knockouts.rules import Knockout
+from tests.knockouts.transformers import BLOCKS
 
 SEQUENCES = ("copy", "reverse")
 EMBEDDINGS, ATTENTION = "core/embeddings.py", "core/attention.py"
-TRANSFORMERS = "core/transformers.py"
 
 # what spoils every recipe that learns by gradients spoils these too
 _SHARED = {
@@ -54,6 +54,13 @@ def _shared() -> list[Knockout]:
 
 def _after(name: str, module: str, file: str, code: str, gate: str, *more: str) -> Knockout:
     return after(name, module, file, code, gate, (*SEQUENCES, *more))
+
+
+def _adapted(of_sgd: str, name: str) -> Knockout:
+    """A knock-out of SGD, done to AdamW."""
+    (found,) = [knockout for knockout in GRADIENTS if knockout.name == of_sgd]
+    ((file, _, new),) = found.changes
+    return _after(name, "07", file, new.replace("SGD", "AdamW"), "update")
 
 
 _FOUNDATIONS = [
@@ -98,33 +105,8 @@ _FOUNDATIONS = [
         "gelu.derivative = (lambda g, y, x: g,)",
         "gradients",
     ),
-    _after(
-        "AdamW goes uphill",
-        "07",
-        OPTIMIZERS,
-        """
-        class AdamW(AdamW):
-            def step(self):
-                self.lr = -self.lr
-                super().step()
-                self.lr = -self.lr
-        """,
-        "update",
-    ),
-    _after(
-        "AdamW skips the last parameter",
-        "07",
-        OPTIMIZERS,
-        """
-        class AdamW(AdamW):
-            def step(self):
-                last = self.parameters[-1]
-                kept = last.data.copy()
-                super().step()
-                last.data[...] = kept
-        """,
-        "update",
-    ),
+    _adapted("the step goes uphill", "AdamW goes uphill"),
+    _adapted("the last parameter is skipped", "AdamW skips the last parameter"),
     _after(
         "large tables never move",
         "07",
@@ -316,120 +298,6 @@ _LOOKS = [
     ),
 ]
 
-_BLOCKS = [
-    _after(
-        "LayerNorm without its gain",
-        "13",
-        TRANSFORMERS,
-        """
-        class LayerNorm(LayerNorm):
-            def forward(self, x):
-                plain = LayerNorm.__mro__[1].forward(self, x)
-                return (plain - self.bias) / self.weight + self.bias
-        """,
-        "transformer",
-    ),
-    _after(
-        "the gain of LayerNorm gets no gradient",
-        "13",
-        TRANSFORMERS,
-        """
-        class LayerNorm(LayerNorm):
-            def forward(self, x):
-                kept = self.weight
-                self.weight = Tensor(kept.data)
-                try:
-                    return LayerNorm.__mro__[1].forward(self, x)
-                finally:
-                    self.weight = kept
-        """,
-        "transformer",
-    ),
-    _after(
-        "tied gradients are lost",
-        "13",
-        TRANSFORMERS,
-        """
-        _right = logits_of
-
-        def logits_of(model, rows):
-            if model.head is None:
-                return rows @ Tensor(model.token_embedding.weight.data.copy()).T
-            return _right(model, rows)
-        """,
-        "transformer",
-    ),
-    _after(
-        "a block forgets what was there",
-        "13",
-        TRANSFORMERS,
-        """
-        class TransformerBlock(TransformerBlock):
-            def forward(self, x, mask=None):
-                return super().forward(x, mask) - x
-        """,
-        "transformer",
-    ),
-    _after(
-        "GPT gives its blocks no mask",
-        "13",
-        TRANSFORMERS,
-        """
-        class TransformerBlock(TransformerBlock):
-            def forward(self, x, mask=None):
-                return super().forward(x, None if x.shape[1] == 5 else mask)
-        """,
-        "transformer",
-    ),
-    _after(
-        "temperature works the other way round",
-        "13",
-        TRANSFORMERS,
-        """
-        _right = probabilities
-
-        def probabilities(logits, temperature=1.0, top_k=None):
-            return _right(logits, 1 / temperature if temperature else 0.0, top_k)
-        """,
-        "generation",
-    ),
-    _after(
-        "top_k keeps one too many",
-        "13",
-        TRANSFORMERS,
-        """
-        _right = probabilities
-
-        def probabilities(logits, temperature=1.0, top_k=None):
-            return _right(logits, temperature, None if top_k is None else top_k + 1)
-        """,
-        "generation",
-    ),
-    _after(
-        "dropout is on while it writes",
-        "13",
-        TRANSFORMERS,
-        """
-        class GPT(GPT):
-            def eval(self):
-                return self
-        """,
-        "generation",
-    ),
-    _after(
-        "in long texts the likeliest token is never written",
-        "13",
-        TRANSFORMERS,
-        """
-        class GPT(GPT):
-            def next_probabilities(self, tokens, temperature=1.0, top_k=None):
-                found = super().next_probabilities(tokens, temperature, top_k)
-                return np.roll(found, 1) if len(tokens) > 20 else found
-        """,
-        "written",
-    ),
-]
-
 _CHOICES = [
     Knockout(
         "hardly trained on sequences",
@@ -439,6 +307,6 @@ _CHOICES = [
     ),
 ]
 
-LANGUAGE = [*_shared(), *_FOUNDATIONS, *_WORDS, *_LOOKS, *_BLOCKS, *_CHOICES]
+LANGUAGE = [*_shared(), *_FOUNDATIONS, *_WORDS, *_LOOKS, *BLOCKS, *_CHOICES]
 
 __all__ = ["LANGUAGE", "SEQUENCES"]

@@ -26,6 +26,7 @@ from tinytorch_milestones.training.steps import Step
 
 MODULES = ["01_tensor", "02_activations", "03_layers", "04_losses"]
 MODULES += ["05_dataloader", "06_autograd", "07_optimizers", "08_training", "09_convolutions"]
+MODULES += ["11_embeddings", "12_attention", "13_transformers"]
 DESIGNS = {
     "mnist": Design(
         activation="ReLU",
@@ -43,9 +44,19 @@ DESIGNS["cnn"] = msgspec.structs.replace(
     augmented=True,
     spatial=("Conv2d", "MaxPool2d", "AvgPool2d", "BatchNorm2d"),
 )
+DESIGNS["language"] = Design(
+    activation="GELU",
+    loss="CrossEntropyLoss",
+    optimizer="adamw",
+    schedule="onecycle",
+    clip=1.0,
+    language=("GPT",),
+)
 PARTS = {"mnist": ("mlp", "mnist"), "learned": ("xor", "learned"), "cnn": ("cnn", "mnist")}
-# activations, losses and their derivatives differ between the first two; the rest is asked once
-BOTH = ("02_activations", "04_losses", "06_autograd")
+PARTS["language"] = ("transformer", "reverse")
+# activations, losses and their derivatives differ between the designs; the rest is asked once
+EACH = ("02_activations", "04_losses", "06_autograd")
+LATE = ("11_embeddings", "12_attention", "13_transformers")
 ENOUGH = 5  # mistakes of each module that stop a milestone
 
 
@@ -103,7 +114,7 @@ def test_what_stops_a_milestone_is_named_rightly(module: str, root: Path) -> Non
     try:
         for mutant in mutants:
             file.write_text(mutant.applied(source))
-            names = DESIGNS if module in BOTH else ["cnn"]
+            names = DESIGNS if module in EACH else ["language" if module in LATE else "cnn"]
             found = [blamed(Implementation.student(root), name) for name in names]
             named = {number for number in found if number is not None}
             noticed += bool(named)

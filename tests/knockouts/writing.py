@@ -9,9 +9,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from tests.knockouts.language import LANGUAGE
-
 from tests.knockouts.gradients import GRADIENTS
+from tests.knockouts.language import LANGUAGE
 from tests.knockouts.making import after
 from tests.knockouts.rules import Knockout
 

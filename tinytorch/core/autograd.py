@@ -11,6 +11,7 @@ __all__ = ['tape', 'numeric_gradient', 'Node', 'Tape', 'no_grad', 'install', 'sa
 # %% ../../modules/06_autograd.ipynb #06-imports
 import heapq
 import itertools
+import threading
 from collections.abc import Callable, Sequence
 from contextlib import ContextDecorator
 from typing import Any
@@ -67,12 +68,17 @@ class Node:
         self.operation = self.inputs = self.options = self.output = None
 
 # %% ../../modules/06_autograd.ipynb #06-record
-class Tape:
-    """Writes down operations as they are computed, and starts the way back through them."""
+class Tape(threading.local):
+    """Writes down operations as they are computed, and starts the way back through them.
+
+    `threading.local` keeps `recording` apart for each thread: a network that writes text beside
+    you, inside no_grad(), does not stop the recording of what you train.
+    """
+
+    numbers = itertools.count()  # next(self.numbers): 0, 1, 2, ..., in whatever thread
 
     def __init__(self) -> None:
         self.recording = True
-        self.numbers = itertools.count()  # next(self.numbers): 0, 1, 2, ...
 
     def __call__(self, operation: Operation, inputs: tuple, options: dict, result: Tensor) -> None:
         """Module 01 calls this after every operation.
@@ -570,11 +576,27 @@ def step_rule(g: np.ndarray, y: np.ndarray, x: np.ndarray) -> np.ndarray:
 
 
 def gelu_rule(g: np.ndarray, y: np.ndarray, x: np.ndarray) -> np.ndarray:
-    """The product rule on 0.5 x (1 + t), where t = tanh(scale (x + 0.044715 x^3))."""
+    """The product rule on y = x p, where p = 0.5 (1 + tanh(u)) and u = scale (x + 0.044715 x^3).
+
+    p' = 2 p (1 - p) u', so the slope is p + 2 y (1 - p) u'. Three new arrays; the rest is written
+    over them: for the wide layers of a GPT that takes half the time of one array for each step.
+    """
     scale = (2 / 3.141592653589793) ** 0.5
-    t = np.tanh(scale * (x + 0.044715 * x * x * x))
-    slope_of_t = (1 - t * t) * (scale * (1 + 3 * 0.044715 * x * x))
-    return g * (0.5 * (1 + t) + 0.5 * x * slope_of_t)
+    square = x * x
+    p = square * (scale * 0.044715)
+    p += scale
+    p *= x  # u
+    np.tanh(p, out=p)
+    p += 1
+    p *= 0.5
+    square *= 6 * scale * 0.044715
+    square += 2 * scale  # 2 u'
+    slope = 1 - p
+    slope *= y
+    slope *= square
+    slope += p
+    slope *= g
+    return slope
 
 
 def log_softmax_rule(g: np.ndarray, y: np.ndarray, x: np.ndarray, axis: int = -1) -> np.ndarray:

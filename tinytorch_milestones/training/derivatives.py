@@ -23,6 +23,8 @@ def cases(rng: np.random.Generator) -> list[Case]:
     return [
         ("@", lambda x, y: _square(x @ y), [a, b]),
         ("@ of a stack and a matrix", lambda x, y: _square(x @ y), [stack, b]),
+        ("@ of a square matrix", lambda x, y: _square(x @ y), [a, a[:3].copy()]),
+        ("@ of two stacks", lambda x, y: _square(x @ y), [stack, stack.swapaxes(1, 2).copy()]),
         ("+ with a broadcast row", lambda x, y: _square(x + y), [a, row]),
         ("- with a broadcast row", lambda x, y: _square(x - y), [a, row]),
         ("* with a broadcast column", lambda x, y: (x * y * x).sum(), [a, column]),

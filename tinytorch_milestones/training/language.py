@@ -113,7 +113,7 @@ def python(fw: Framework, settings: Settings) -> Iterator[Step]:
     families = fitting(settings.whole("characters", 110))
     tokenizer = programs.tokenizer(fw, settings.whole("vocabulary", 640))
     functions = programs.exercises(
-        settings.whole("functions", 24_000),
+        settings.whole("functions", 20_000),
         settings.seed,
         families,
         settings.fraction("invented", 0.5),

@@ -92,27 +92,30 @@ class Reader(Learner):
             changed[:, cut:] = np.where(new == changed[:, cut:], known[-1], new)
             after = self.logits(changed)[:, :cut]
             scale = max(1.0, float(np.abs(before[:, :cut]).max()))
-            worst = max(worst, float(np.abs(after - before[:, :cut]).max()) / scale)
-            if not math.isfinite(worst):
+            change = float(np.abs(after - before[:, :cut]).max()) / scale
+            if not math.isfinite(change):
                 return math.inf
+            worst = max(worst, change)
         return worst
 
     def position(self) -> float:
         """How much the order of the tokens before the last one counts for the last answer.
 
         The change that shuffling them makes in its probabilities, relative to that which other
-        tokens in their places make: 0 where order counts for nothing.
+        tokens in their places make: 0 where order counts for nothing, 1 where it is all.
         """
         rows = self.held_out.inputs[:_ROWS]
         rng = np.random.default_rng(18)
         mixed, other = rows.copy(), rows.copy()
         mixed[:, :-1] = rng.permuted(rows[:, :-1], axis=1)
-        other[:, :-1] = rng.permuted(np.roll(rows, 1, axis=0)[:, :-1], axis=1)
-        now, then, else_ = (
+        known = np.unique(rows)
+        other[:, :-1] = known[rng.integers(0, len(known), other[:, :-1].shape)]
+        now, then, elsewhere = (
             oracle.softmax(self.logits(tokens)[:, -1].astype(np.float64))
             for tokens in (rows, mixed, other)
         )
-        return float(np.abs(now - then).sum() / max(1e-12, float(np.abs(now - else_).sum())))
+        shuffled, replaced = float(np.abs(now - then).sum()), float(np.abs(now - elsewhere).sum())
+        return float(np.minimum(1.0, shuffled / max(1e-5, replaced)))
 
     def maps(self, tokens: Array) -> list[tuple[str, Array]]:
         """For every head its name and what it looks at in windows (n, t): (n, t, t).

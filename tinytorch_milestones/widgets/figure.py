@@ -187,7 +187,9 @@ class RunFigure:
     def keepsakes(self) -> Keepsakes:
         """The figure made small, in both themes and for paper."""
         picture = self._pixels(alpha=0.0)
-        tiles = [artist for artist in self._moving() if isinstance(artist, Tiles)]
+        every = [artist for artist in self._moving() if isinstance(artist, Tiles)]
+        # shades of ink alone would leave nothing of what is marked in colour
+        tiles = [artist for artist in every if not artist.marked]
         photographs, inked = (
             [place for one in tiles if one.colour == colour for place in one.boxes(picture.height)]
             for colour in (True, False)

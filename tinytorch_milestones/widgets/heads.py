@@ -88,6 +88,7 @@ class Heads:
             title(axes, theme, heading(shown))
         grid = Grid(shown, wide, high, named=len(shown.maps) > 1 or bool(shown.expected))
         self._tiles = Tiles(axes, theme, grid.places, grid.size, border=True)
+        self._tiles.marked = bool(shown.expected)
         axes.add_artist(self._tiles)
         self.moving.append(self._tiles)
         for name, place in zip(shown.names, grid.places, strict=False):

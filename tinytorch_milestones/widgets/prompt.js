@@ -72,6 +72,7 @@ function slider(name, most, value, words) {
 
 function render({ model, el }) {
   const python = model.get('kind') === 'python';
+  const after = model.get('kind') === 'sequence' ? ' → ' : ''; // between a prompt and its answer
   const choices = model.get('choices');
   const text = make('textarea', {
     rows: python ? 4 : 3,
@@ -85,7 +86,12 @@ function render({ model, el }) {
     ...choices.map(({ label }, number) => make('option', { value: number }, label)),
     make('option', { value: '' }, 'a prompt of your own')
   );
-  const temperature = slider('Temperature', HOTTEST, python ? 0 : 8, temperatureWords);
+  const temperature = slider(
+    'Temperature',
+    HOTTEST,
+    model.get('kind') === 'text' ? 8 : 0,
+    temperatureWords
+  );
   const top = slider('Top-k', TOP_K.length - 1, TOP_K.length - 1, topWords);
   const write = make('button', { type: 'button', class: 'tinytorch-write' }, 'Write');
   const stop = make('button', { type: 'button', class: 'tinytorch-halt', disabled: '' }, 'Stop');
@@ -166,7 +172,7 @@ function render({ model, el }) {
   function clear(prompt) {
     shown = [];
     marked = -1;
-    given.textContent = prompt;
+    given.textContent = prompt && `${prompt}${after}`;
     tokens.replaceChildren();
     likely.replaceChildren(
       make(

@@ -21,7 +21,7 @@ from tinytorch_milestones.training.python_prompts import function_of
 if TYPE_CHECKING:
     from tinytorch_milestones.training.author import Author
 
-MOST = {"text": 600, "python": 400, "sequence": 64}
+MOST = {"text": 600, "python": 200, "sequence": 64}
 """Tokens written after a prompt, at most."""
 _LABEL = 90  # letters of a choice
 LONGEST = 4000  # characters of a prompt

@@ -47,6 +47,7 @@ class Tiles(Artist):
         super().__init__()
         self._axes, self._theme, self._places, self._size = axes, theme, places, size
         self._border = border
+        self.marked = False  # whether something in another colour is drawn over them
         self._images: Any = None
         self._made: tuple[float, Any] | None = None  # the pixels, at so many an inch
         self.set_zorder(1)
