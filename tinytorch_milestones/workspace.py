@@ -16,6 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from tinytorch_milestones.catalog.loader import load
 from tinytorch_milestones.catalog.model import Module
 from tinytorch_milestones.catalog.tasks import (
     hash_code,
@@ -237,8 +238,10 @@ def _fill(folder: Path, modules: list[Module], solve: int, name: str) -> Workspa
     for module in modules:
         if not module.coming:
             _copy_notebook(workspace, module, solved=int(module.number) <= solve)
+    coming = {milestone.notebook for milestone in load().all_milestones() if milestone.coming}
     for file in sorted((source / "notebooks").glob("*.ipynb")):
-        _copy_clean(file, workspace.notebooks / file.name)
+        if file.name not in coming:
+            _copy_clean(file, workspace.notebooks / file.name)
     for name_ in ("__init__.py", "core/__init__.py", "perf/__init__.py"):
         write_atomic(workspace.package / name_, (source / "tinytorch" / name_).read_bytes())
     write_atomic(folder / ".gitignore", _GITIGNORE.encode())

@@ -41,6 +41,7 @@ PARTS = [
     ("xor", "learned"),
     ("mlp", "digits"),
     ("cnn", "digits"),
+    ("transformer", "reverse"),
 ]
 
 

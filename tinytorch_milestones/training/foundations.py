@@ -97,6 +97,12 @@ class Foundations:
         cases: list[tuple[str, Callable[..., Any], list[Array], Array]] = [
             ("the matrix product @", lambda x, y: x @ y, [a, b], a @ b),
             ("the matrix product of a stack", lambda x, y: x @ y, [stack, b], stack @ b),
+            (
+                "the matrix product of two stacks",
+                lambda x, y: x @ y,
+                [stack, stack.swapaxes(1, 2).copy()],
+                stack @ stack.swapaxes(1, 2),
+            ),
             ("transpose()", lambda x: x.transpose(), [a], a.T),
             (".T of a stack", lambda x: x.T, [stack], np.swapaxes(stack, -1, -2)),
             ("transpose(0, 1)", lambda x: x.transpose(0, 1), [stack], np.swapaxes(stack, 0, 1)),
