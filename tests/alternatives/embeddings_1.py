@@ -11,13 +11,13 @@ def one_hot(indices, count):
     return (np.asarray(indices)[..., np.newaxis] == np.arange(count)).astype(np.float32)
 
 
-def _normal(shape):
+def normal_parameter(shape, std=1.0):
     """A sum of twelve uniform numbers is nearly normal."""
     parts = sum(uniform_parameter(shape, 1).data for _ in range(12)) / 2
-    return Tensor(parts.astype(np.float32), requires_grad=True)
+    return Tensor((parts * std).astype(np.float32), requires_grad=True)
 
 
-def _whole(indices, count):
+def as_indices(indices, count):
     array = np.asarray(indices.data if isinstance(indices, Tensor) else indices)
     for number in array.ravel().tolist():
         if number != int(number) or not 0 <= number < count:
@@ -33,10 +33,10 @@ def lookup_backward(g, indices, count):
 class Embedding(Layer):
     def __init__(self, num_embeddings, embedding_dim):
         self.size = (num_embeddings, embedding_dim)
-        self.weight = _normal(self.size)
+        self.weight = normal_parameter(self.size)
 
     def forward(self, indices):
-        tokens = _whole(indices, self.size[0])
+        tokens = as_indices(indices, self.size[0])
         found = Tensor(one_hot(tokens.reshape(-1), self.size[0])) @ self.weight
         return found.reshape(*tokens.shape, self.size[1])
 
@@ -57,7 +57,7 @@ class AddRows:
 
 class PositionalEncoding(Layer):
     def __init__(self, max_length, dim):
-        self.weight = _normal((max_length, dim))
+        self.weight = normal_parameter((max_length, dim))
 
     def forward(self, x):
         longest, dim = self.weight.shape
