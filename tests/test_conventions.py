@@ -22,7 +22,7 @@ PACKAGE = ROOT / "tinytorch_milestones"
 LAYERS = [
     [
         *("errors", "state", "files", "records", "catalog", "workspace"),
-        *("data", "corpora", "threads", "speed"),
+        *("data", "corpora", "threads", "interrupting", "speed"),
     ],
     [
         "sandbox",

@@ -12,6 +12,7 @@ from threadpoolctl import threadpool_limits
 from tinytorch_milestones import sandbox
 from tinytorch_milestones.catalog import Part
 from tinytorch_milestones.errors import ImplementationError, TinyTorchError
+from tinytorch_milestones.interrupting import interrupts_heard
 from tinytorch_milestones.resume import Keeper, Saved
 from tinytorch_milestones.sandbox import Limits
 from tinytorch_milestones.speed import keep_memory
@@ -89,6 +90,7 @@ class Training:
             # one BLAS thread, as in the child: these matrices are small, for which two are slower,
             # and a second one spins on the core that sends the dashboard's frames
             with (
+                interrupts_heard() as check_interrupt,
                 others_served(),
                 threadpool_limits(1, "blas"),
                 self._implementation.active() as framework,
@@ -102,6 +104,7 @@ class Training:
                 settings.resume = self._resume()
                 settled = Settled(self._part.gates, settings.patience)
                 for step in timed(recipe.function(framework, settings)):
+                    check_interrupt()
                     yield step
                     if settled.after(self._run.evidence):
                         break
