@@ -18,7 +18,7 @@ LINK := $(VENV)/share/jupyter/labextensions/tinytorch-milestones
 EXTENSION_SOURCES := package.json tsconfig.json yarn.lock .yarnrc.yml \
   $(shell find labextension -type f -not -path '*/node_modules/*')
 
-.PHONY: lab test setup check clean
+.PHONY: lab test test-long setup check clean
 
 lab: setup
 	@test -e course || $(BIN)/tito init course
@@ -26,6 +26,10 @@ lab: setup
 
 test: check
 	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal $(PYTEST_ARGS)
+
+# milestones that take minutes, each with several seeds: half an hour
+test-long: setup
+	$(BIN)/python -m pytest --numprocesses $(WORKERS) -m long $(PYTEST_ARGS)
 
 check: setup
 	$(BIN)/ruff check .

@@ -252,11 +252,18 @@ class Lab:
         return [event for event in events if not kind or event["kind"] == kind]
 
     def idle(self, seconds: float = WAIT / 1000) -> None:
-        """Wait until the kernel of the notebook on screen has nothing to do."""
+        """Wait until the kernel of the notebook on screen has nothing to do.
+
+        Its status alone is no proof: an answer on the control channel ends with "idle" too.
+        """
         self.page.wait_for_function(
             """() => {
-                const { session } = window.jupyterapp.shell.currentWidget.sessionContext;
-                return session && session.kernel && session.kernel.status === 'idle';
+                const { content, sessionContext } = window.jupyterapp.shell.currentWidget;
+                const kernel = sessionContext.session && sessionContext.session.kernel;
+                const running = content.widgets.some(
+                    cell => cell.model.executionState === 'running'
+                );
+                return kernel && kernel.status === 'idle' && !running;
             }""",
             timeout=seconds * 1000,
         )

@@ -123,13 +123,16 @@ def begin_long_run(here: Any) -> None:
     )
 
 
-# Remembers when the kernel last became idle, and waits for it, by the page's own clock.
+# Remembers when the kernel last was done with a cell, by the page's own clock. Its status would not
+# do: another request that is answered meanwhile, on the control channel, ends with "idle" as well,
+# and then the end of the cell is no change.
 WATCH_KERNEL = """
 () => {
     const { kernel } = window.jupyterapp.shell.currentWidget.sessionContext.session;
     window.tinytorchIdle = 0;
-    kernel.statusChanged.connect((_, status) => {
-        if (status === 'idle') {
+    kernel.iopubMessage.connect((_, message) => {
+        const of = message.parent_header.msg_type;
+        if (of === 'execute_request' && message.content.execution_state === 'idle') {
             window.tinytorchIdle = performance.now();
         }
     });
