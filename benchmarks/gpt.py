@@ -1,18 +1,15 @@
-"""A small GPT: a step against torch, generation, Shakespeare beside torch, and the milestones.
+"""A small GPT: a step against torch, generation, and Shakespeare beside torch.
 
     python benchmarks/gpt.py step
     python benchmarks/gpt.py generate
     python benchmarks/gpt.py shakespeare [--seconds 180]
-    python benchmarks/gpt.py stories --seeds 3
-    python benchmarks/gpt.py python --seeds 3
 
 `step`: 2 layers, 64 wide, 4 heads, context 64, batch 32, 65 characters, AdamW; ours and torch with
 its attention written out, in processes that take turns, in one thread each and with torch's own
 choice of threads; then the peak memory of each. `generate`: tokens a second of the student's
 `generate`. `shakespeare` (in `TINYTORCH_DATA`, or the user's cache): the same model for so many
 seconds, then torch for as many steps from the same weights, on the same batches; held-out bits a
-character beside counted pairs and triples. `stories`, `python`: `language-generation` and
-`built-gpt`, a process for each seed, with the settings and gates of the catalog.
+character beside counted pairs and triples.
 
 Torch may be in another interpreter, which `TORCH_PYTHON` names.
 """
@@ -34,7 +31,6 @@ from typing import Any
 
 from peers import HEADER, Measured, compare
 
-MILESTONES = {"stories": "language-generation", "python": "built-gpt"}
 VOCABULARY, CONTEXT, WIDTH, HEADS, LAYERS, BATCH = 65, 64, 64, 4, 2, 32
 RATE, DECAY, BETAS, CLIP = 3e-3, 0.01, (0.9, 0.99), 1.0
 STEPS = 10  # a measurement
@@ -310,84 +306,26 @@ def shakespeare(seconds: float, steps: int) -> None:
     print(f"\nours / torch: {ratio:.4f} (within 2 %: {'yes' if abs(ratio - 1) <= 0.02 else 'no'})")
 
 
-def milestone(recipe: str, seeds: int, first: int, chosen: str) -> None:
-    """Whole runs of a milestone: time, tokens a second, gate by gate, samples."""
-    for seed in range(first, first + seeds):
-        given = ["--seed", str(seed), "--set", chosen]
-        run = _ask(sys.executable, recipe, *given)
-        print(f"## {MILESTONES[recipe]}, seed {seed}\n")
-        print(
-            f"{run['wall']:.0f} s of wall time ({run['cpu']:.0f} s of one processor), "
-            f"{run['steps']:,} steps, {run['tokens'] / run['wall']:,.0f} tokens/s over all, "
-            f"{run['speed']:,.0f} while training; peak memory {run['peak']:.0f} MB\n"
-        )
-        print("| gate | required | measured | holds |\n|---|---|---|---|")
-        for title, required, measured, passed in run["gates"]:
-            print(f"| {title} | {required} | {measured} | {'yes' if passed else 'NO'} |")
-        print("\n" + "\n\n".join(run["samples"]) + "\n", flush=True)
-
-
-def _milestone_one(recipe: str, seed: int, chosen: dict[str, Any]) -> None:
-    """One run in this process, as the product drives it."""
-    from threadpoolctl import threadpool_limits
-
-    from tinytorch_milestones.catalog import load
-    from tinytorch_milestones.training.evidence import Evidence
-    from tinytorch_milestones.training.gates import Settled, judge_all
-    from tinytorch_milestones.training.implementation import Implementation
-    from tinytorch_milestones.training.recipes import load_recipe, timed
-
-    part = load().milestone(MILESTONES[recipe]).parts[0]
-    found = load_recipe(part.recipe)
-    settings = found.settings(part.settings, {**chosen, "seed": seed})
-    evidence, settled = Evidence(), Settled(part.gates, settings.patience)
-    begin, view = time.perf_counter(), None
-    with threadpool_limits(1, "blas"), Implementation.reference().active() as framework:
-        for number in timed(found.function(framework, settings)):
-            evidence.fold(number)
-            view = number.view or view
-            if number.note:
-                spent = time.perf_counter() - begin
-                print(f"  {number.note}, {spent:.1f} s", file=sys.stderr, flush=True)
-            if settled.after(evidence):
-                break
-    wall = time.perf_counter() - begin
-    gates = [[v.title, v.required, v.measured, v.passed] for v in judge_all(part.gates, evidence)]
-    samples = view()["samples"] if view else []
-    shown = [f"```\n{s['prompt']}{s['text'].rstrip()}\n```\n{s['note']}".rstrip() for s in samples]
-    run = {"wall": wall, "cpu": time.process_time(), "steps": evidence.steps, "peak": _peak()}
-    run |= {"tokens": evidence.samples, "speed": evidence.samples_per_second}
-    print(json.dumps({**run, "gates": gates, "samples": shown}))
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    modes = ("step", "generate", "shakespeare", *MILESTONES)
+    modes = ("step", "generate", "shakespeare")
     parser.add_argument("mode", choices=modes, nargs="?", default="step")
     parser.add_argument("--seconds", type=float, default=180.0, help="that ours may train")
     parser.add_argument("--steps", type=int, default=0, help="instead of seconds")
-    parser.add_argument("--seeds", type=int, default=3, help="how many, from --first on")
-    parser.add_argument("--first", type=int, default=0)
-    parser.add_argument("--set", default="{}", metavar="JSON", help="other settings")
     for hidden in ("--peak", "--one", "--folder", "--weights"):
         parser.add_argument(hidden, help=argparse.SUPPRESS)
-    parser.add_argument("--seed", type=int, help=argparse.SUPPRESS)
     chosen = parser.parse_args()
     if chosen.peak is not None:
         WORK[chosen.peak]()()
         print(json.dumps({"peak": _peak()}))
     elif chosen.one is not None:
         _shakespeare_one(chosen)
-    elif chosen.seed is not None:
-        _milestone_one(chosen.mode, chosen.seed, json.loads(chosen.set))
     elif chosen.mode == "step":
         step()
     elif chosen.mode == "generate":
         generate()
-    elif chosen.mode == "shakespeare":
-        shakespeare(chosen.seconds, chosen.steps)
     else:
-        milestone(chosen.mode, chosen.seeds, chosen.first, chosen.set)
+        shakespeare(chosen.seconds, chosen.steps)
 
 
 if __name__ == "__main__":

@@ -28,6 +28,15 @@ TIERS = {
         "cifar.py --recipe objects",
         "cifar.py --recipe vision",
     ],
+    "language": [
+        "gpt.py step",
+        "gpt.py generate",
+        "tokenization.py",
+        "milestones.py transformer",
+        "milestones.py language-generation",
+        "milestones.py built-gpt",
+        "gpt.py shakespeare",
+    ],
 }
 
 

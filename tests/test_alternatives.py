@@ -17,7 +17,7 @@ from tinytorch_milestones.training.implementation import Implementation
 from tinytorch_milestones.training.recipes import load_recipe
 
 CATALOG = load()
-# the parts that together lean on every module but tokenization, which "built-gpt" will begin with
+# the parts that together lean on every module but tokenization; those that need it take minutes
 PARTS = [("perceptron", "photo"), ("xor", "crisis"), ("xor", "learned")]
 PARTS += [("mlp", "digits"), ("cnn", "digits"), ("transformer", "reverse")]
 
