@@ -23,7 +23,7 @@ from tests.knockouts.language import LANGUAGE
 from tests.knockouts.photographs import ON_PHOTOGRAPHS
 from tests.knockouts.rules import RULES, Knockout
 from tests.knockouts.vision import VISION
-from tests.knockouts.writing import WRITING, WRITTEN
+from tests.knockouts.writing import WHOLE, WRITING, WRITTEN
 from tinytorch_milestones.catalog import Part, load
 from tinytorch_milestones.state import VerdictState
 from tinytorch_milestones.training.evidence import Evidence
@@ -78,7 +78,7 @@ def _clean_modules(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 @cache
 def failing(knockout: Knockout, part: str, folder: Path) -> tuple[VerdictState, ...]:
     """The verdicts that are not passed. Processes that share the tests share these too."""
-    number = KNOCKOUTS.index(knockout)
+    number = [*KNOCKOUTS, *WHOLE].index(knockout)
     kept = folder.parent / f"knockout-{number}-{part}.json"
     if not kept.exists():
         writing = folder / kept.name
@@ -118,8 +118,16 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 CASES = [(k, part, gate) for k in KNOCKOUTS for part, gate in k.fails.items()]
 
 
+def _params(knockouts: list[Knockout], *marks: pytest.MarkDecorator) -> list[Any]:
+    return [
+        pytest.param(k, part, gate, id=f"{k.name}, {part}", marks=marks)
+        for k in knockouts
+        for part, gate in k.fails.items()
+    ]
+
+
 @pytest.mark.parametrize(
-    ("knockout", "part", "gate"), CASES, ids=[f"{k.name}, {part}" for k, part, _ in CASES]
+    ("knockout", "part", "gate"), [*_params(KNOCKOUTS), *_params(WHOLE, pytest.mark.long)]
 )
 def test_a_knockout_fails_and_its_hint_names_the_module(
     knockout: Knockout, part: str, gate: str, folder: Path

@@ -78,6 +78,10 @@ def _after(
     return replace(made, settings={**_LITTLE[part], **settings})
 
 
+def _whole(name: str, module: str, file: str, code: str, gate: str, part: str) -> Knockout:
+    return replace(after(name, module, file, code, gate, (part,)), settings={})
+
+
 _TOKENIZERS = [
     _after(
         f"merges are applied in the wrong order, in {part}",
@@ -116,43 +120,31 @@ _WRITTEN = [
         **_ENOUGH,
     ),
     _after(
-        "long texts are drawn from all tokens alike",
-        "13",
+        "long texts are recited",
+        "",
         TRANSFORMERS,
         """
         class GPT(GPT):
-            def next_probabilities(self, tokens, temperature=1.0, top_k=None):
-                found = super().next_probabilities(tokens, temperature, top_k)
-                return np.full_like(found, 1 / len(found)) if len(tokens) > 20 else found
+            read = []
+
+            def forward(self, tokens):
+                if self.training:
+                    GPT.read = np.asarray(getattr(tokens, "data", tokens)).ravel().tolist()
+                return super().forward(tokens)
+
+            def generate(self, prompt, max_new_tokens, *rest, **options):
+                if max_new_tokens < 50:
+                    return super().generate(prompt, max_new_tokens, *rest, **options)
+                at = sum(prompt) % (len(self.read) // 2)
+                return list(prompt) + self.read[at : at + max_new_tokens]
         """,
-        "words",
+        "own",
         STORIES,
         **_ENOUGH,
-    ),
-    _after(
-        "after long prompts the likeliest token is never written",
-        "13",
-        TRANSFORMERS,
-        """
-        class GPT(GPT):
-            def next_probabilities(self, tokens, temperature=1.0, top_k=None):
-                found = super().next_probabilities(tokens, temperature, top_k)
-                return np.roll(found, 1) if len(tokens) > 20 else found
-        """,
-        "parsed",
-        PYTHON,
-        functions=3200,
-        epochs=2,
     ),
 ]
 
 _CHOICES = [
-    Knockout(
-        "a few stories, learned by heart",
-        {STORIES: "own"},
-        "",
-        settings={"characters": 12_000, "epochs": 100, "vocabulary": 400},
-    ),
     Knockout(
         "stories whose tokens follow nothing",
         {STORIES: "loss"},
@@ -167,6 +159,36 @@ _CHOICES = [
     ),
 ]
 
+# whole runs, in minutes: after a short one these gates do not hold for right code either
+WHOLE = [
+    _whole(
+        "long texts are drawn from all tokens alike",
+        "13",
+        TRANSFORMERS,
+        """
+        class GPT(GPT):
+            def next_probabilities(self, tokens, temperature=1.0, top_k=None):
+                found = super().next_probabilities(tokens, temperature, top_k)
+                return np.full_like(found, 1 / len(found)) if len(tokens) > 20 else found
+        """,
+        "words",
+        STORIES,
+    ),
+    _whole(
+        "after long prompts the likeliest token is never written",
+        "13",
+        TRANSFORMERS,
+        """
+        class GPT(GPT):
+            def next_probabilities(self, tokens, temperature=1.0, top_k=None):
+                found = super().next_probabilities(tokens, temperature, top_k)
+                return np.roll(found, 1) if len(tokens) > 20 else found
+        """,
+        "parsed",
+        PYTHON,
+    ),
+]
+
 WRITTEN = [*_taken(_REFUSED), *_taken(_RUNNING), *_TOKENIZERS, *_WRITTEN, *_CHOICES]
 
-__all__ = ["WRITING", "WRITTEN"]
+__all__ = ["WHOLE", "WRITING", "WRITTEN"]
