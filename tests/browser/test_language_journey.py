@@ -1,0 +1,46 @@
+"""The student trains attention, sees where its heads look, and asks the network."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from tests.browser.conftest import ON_SCREEN
+from tests.browser.test_foundation_journey import station
+
+CHECK_SECONDS = 300  # fourteen modules are checked one after the other, another test beside them
+RUN_SECONDS = 180
+
+
+def test_a_transformer_is_trained_and_asked(
+    lab: Callable[[Path], Any], tito: Callable[..., Any], tmp_path: Path, shots: Path
+) -> None:
+    course = tmp_path / "course"
+    tito("init", str(course), "--solve", "13")
+    here = lab(course)
+    page = here.page
+    here.run("tinytorch:open-panel")
+    station(here, "transformer", "ready").wait_for(timeout=CHECK_SECONDS * 1000)
+    here.open_notebook("notebooks/05_transformer.ipynb")
+    here.run_cell("%load_ext tinytorch_milestones\n%milestone run transformer")
+    here.figure_moved(here.figure())
+    page.screenshot(path=shots / "01-running.png")
+    station(here, "transformer", "complete").wait_for(timeout=RUN_SECONDS * 1000)
+    here.idle(RUN_SECONDS)
+    # each in a light and a dark form, of which one is shown
+    pictures = page.locator(f"{ON_SCREEN} .jp-OutputArea-output img:visible")
+    told = [str(image.get_attribute("alt")) for image in pictures.all()]
+    assert len(told) == 2
+    assert all("Attention maps" in words and "looks where it should" in words for words in told)
+    for number, picture in enumerate(pictures.all(), start=1):
+        picture.scroll_into_view_if_needed()
+        page.screenshot(path=shots / f"02-part-{number}.png")
+
+    here.run_cell("%milestone play transformer")
+    box = page.locator(f"{ON_SCREEN} .tinytorch-prompt-box").last
+    box.wait_for()
+    box.scroll_into_view_if_needed()
+    box.get_by_role("button", name="Write").click()
+    box.locator(".tinytorch-tools .tinytorch-muted", has_text="Done").wait_for()
+    page.screenshot(path=shots / "03-asked.png")
