@@ -34,9 +34,14 @@ def test_an_interrupt_is_still_raised_at_once() -> None:
 
 def test_the_handler_before_is_back_afterwards() -> None:
     before = signal.getsignal(signal.SIGINT)
-    with pytest.raises(KeyError), interrupts_heard():
+
+    @interrupts_heard()
+    def fails() -> None:
         assert signal.getsignal(signal.SIGINT) is not before
         raise KeyError
+
+    with pytest.raises(KeyError):
+        fails()
     assert signal.getsignal(signal.SIGINT) is before
 
 

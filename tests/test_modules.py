@@ -75,6 +75,11 @@ TRUE_OF_STUBS = {"checkpoint-02.parameters"}
 each_module = pytest.mark.parametrize("module", WRITTEN, ids=lambda module: module.id)
 
 
+def has_checkpoint(module: Module) -> bool:
+    """Whether there is one about it: of 14, whose results differ from day to day, there is none."""
+    return any(module.number in c.needs for c in CATALOG.checkpoints if not c.coming)
+
+
 def notebook_of(module: Module) -> Path:
     return REPOSITORY / "modules" / f"{module.id}.ipynb"
 
@@ -96,7 +101,8 @@ def test_the_reference_passes_with_later_modules_absent(module: Module, tmp_path
     found = verdicts(tmp_path, module.id, module.target)
     tasks = [task.id for task in read_tasks(notebook_of(module))]
     assert [name for name in found if not name.startswith("checkpoint-")] == tasks
-    assert 3 <= len(found) - len(tasks) <= 8
+    least, most = (3, 8) if has_checkpoint(module) else (0, 0)
+    assert least <= len(found) - len(tasks) <= most
     assert {status for status, _ in found.values()} == {"passed"}, found
 
 
@@ -111,7 +117,7 @@ def test_a_mistake_is_rejected(mutant: Mutant, tmp_path: Path) -> None:
     assert all(failed.values()), f"a failure without a reason: {failed}"
     by_checkpoint = {name for name in failed if name.startswith("checkpoint-")}
     assert set(failed) - by_checkpoint, f"the notebook's tests did not notice: {mutant.wrong}"
-    if mutant.name not in NOTEBOOK_ONLY:
+    if mutant.name not in NOTEBOOK_ONLY and has_checkpoint(module):
         assert by_checkpoint, f"the checkpoint did not notice: {mutant.wrong}"
 
 

@@ -6,8 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.browser.conftest import ON_SCREEN
-from tests.browser.test_foundation_journey import station
+from tests.browser.test_foundation_journey import station, switch_track
 
 CHECK_SECONDS = 300  # fourteen modules are checked one after the other, another test beside them
 RUN_SECONDS = 180
@@ -44,3 +46,48 @@ def test_a_transformer_is_trained_and_asked(
     box.get_by_role("button", name="Write").click()
     box.locator(".tinytorch-tools .tinytorch-muted", has_text="Done").wait_for()
     page.screenshot(path=shots / "03-asked.png")
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(
+    ("milestone", "notebook", "track"),
+    [
+        ("language-generation", "language_generation", "capabilities"),
+        ("built-gpt", "built_gpt", "epics"),
+    ],
+)
+def test_a_gpt_is_trained_and_writes(
+    lab: Callable[[Path], Any],
+    tito: Callable[..., Any],
+    tmp_path: Path,
+    shots: Path,
+    milestone: str,
+    notebook: str,
+    track: str,
+) -> None:
+    course = tmp_path / "course"
+    tito("init", str(course), "--solve", "13")
+    here = lab(course)
+    page = here.page
+    here.run("tinytorch:open-panel")
+    switch_track(here, track)
+    station(here, milestone, "ready").wait_for(timeout=CHECK_SECONDS * 1000)
+    here.open_notebook(f"notebooks/{notebook}.ipynb")
+    here.run_cell(f"%load_ext tinytorch_milestones\n%milestone run {milestone}")
+    here.figure_moved(here.figure())
+    page.wait_for_timeout(60_000)  # to see it half-way; nothing below depends on it
+    page.screenshot(path=shots / "01-running.png")
+    station(here, milestone, "complete").wait_for(timeout=900_000)
+    here.idle(RUN_SECONDS)
+    picture = page.locator(f"{ON_SCREEN} .jp-OutputArea-output img:visible").first
+    picture.scroll_into_view_if_needed()
+    page.screenshot(path=shots / "02-won.png")
+    picture.screenshot(path=shots / "02-figure.png")
+
+    here.run_cell(f"%milestone play {milestone}")
+    box = page.locator(f"{ON_SCREEN} .tinytorch-prompt-box").last
+    box.wait_for()
+    box.scroll_into_view_if_needed()
+    box.get_by_role("button", name="Write").click()
+    box.locator(".tinytorch-tools .tinytorch-muted", has_text="Done").wait_for()
+    page.screenshot(path=shots / "03-written.png")

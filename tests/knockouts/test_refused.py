@@ -11,7 +11,7 @@ import shutil
 import pytest
 
 from tests.mutants import all_mutants
-from tinytorch_milestones.catalog import Milestone, Module, Part
+from tinytorch_milestones.catalog import Milestone, Module, Part, load
 from tinytorch_milestones.errors import Locked
 from tinytorch_milestones.progress import now
 from tinytorch_milestones.records import Receipt
@@ -40,7 +40,13 @@ def parts_that_need(tracker: Tracker, module: Module) -> list[tuple[Milestone, P
     ]
 
 
-@pytest.mark.parametrize("module", sorted({mutant.module for mutant in all_mutants()}))
+# of the modules whose milestones are still coming, none can be run
+PARTS = [part for milestone in load().all_milestones() for part in milestone.parts]
+OPEN = {number for part in PARTS if not part.coming for number in part.needs}
+MODULES = sorted({mutant.module for mutant in all_mutants() if mutant.module[:2] in OPEN})
+
+
+@pytest.mark.parametrize("module", MODULES)
 def test_a_mistake_is_not_run_for_credit(course: Tracker, module: str) -> None:
     for written in course.catalog.modules:
         if not written.coming:
