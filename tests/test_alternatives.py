@@ -20,7 +20,6 @@ CATALOG = load()
 # the parts that together lean on every module but tokenization; those that need it take minutes
 PARTS = [("perceptron", "photo"), ("xor", "crisis"), ("xor", "learned")]
 PARTS += [("mlp", "digits"), ("cnn", "digits"), ("transformer", "reverse")]
-WITHOUT_PARTS = {"14"}  # it measures what others compute; no part depends on what it says
 
 each_alternative = pytest.mark.parametrize("alternative", alternatives(), ids=lambda p: p.stem)
 
@@ -63,7 +62,7 @@ def test_its_milestones_pass(alternative: Path, tmp_path: Path) -> None:
             ran.append(name)
             verdicts_ = run(tmp_path, part)
             assert {v.id: v.measured for v in verdicts_ if not v.passed} == {}, name
-    assert ran or module.number in WITHOUT_PARTS
+    assert ran or module.number >= "14"  # what is small or fast is no part of these runs
 
 
 def run(root: Path, part: Part) -> list[object]:
