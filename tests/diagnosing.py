@@ -22,7 +22,7 @@ from tinytorch_milestones.diagnosis.diagnose import diagnose
 from tinytorch_milestones.state import Diagnosis
 
 CATALOG = load()
-MODULES = ["01", "02", "03", "04", "05", "06", "07", "08", "09"]
+MODULES = ["01", "02", "03", "04", "05", "06", "07", "08", "09", "10", "11", "12", "13"]
 MUTANTS = {(mutant.module[:2], mutant.name): mutant for mutant in all_mutants()}
 
 
@@ -76,9 +76,9 @@ def found_in(root: Path, modules: list[str] = MODULES) -> list[Found]:
     return [msgspec.convert(one["found"], Found) for one in sent if "found" in one]
 
 
-def diagnosed(root: Path, milestone: str, part: str) -> Diagnosis:
+def diagnosed(root: Path, milestone: str, part: str, track: str = "history") -> Diagnosis:
     """A diagnosis of one part."""
-    entry = CATALOG.milestone(milestone, "history")
+    entry = CATALOG.milestone(milestone, track)
     return diagnose(root, CATALOG, entry, [CATALOG.part(entry, part)])
 
 

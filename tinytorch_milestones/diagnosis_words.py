@@ -66,6 +66,8 @@ def _whose(swap: SwapState, modules: Sequence[Module]) -> str:
 
 
 def _result(swap: SwapState) -> str:
+    if swap.begun:
+        return "nothing fails in its first steps"
     if swap.passed is None:
         return f"not tried: {swap.failed}"
     return "passes" if swap.passed else f"fails at: {swap.failed}"

@@ -278,8 +278,9 @@ class SwapState(msgspec.Struct, kw_only=True):
     """What a part said with the reference's modules in place of the student's."""
 
     modules: list[str]  # numbers; none: the student's own code
-    passed: bool | None  # None: not tried
+    passed: bool | None  # None: not tried, or only begun
     failed: str = ""  # the first gate that failed, or why nothing can be said
+    begun: bool = False  # a whole run takes minutes; in its first steps nothing fails
 
 
 class Diagnosis(msgspec.Struct, kw_only=True):

@@ -6,6 +6,9 @@ Prints a table: the module, the mistake, the tests of the notebook and of the ch
 and the first gate of a milestone that fails with the module its hint names. The last lines count.
 Returns 1 when a mistake was caught by nothing, or a milestone named the wrong module.
 
+Only milestones that take minutes lean on module 10. Of language-generation nothing but the
+beginning is run, on a little text: what it asks of every module before its first step.
+
 With --diagnose it diagnoses, for every mistake that breaks a milestone, the part that failed, and
 prints the module that was named, by what (operations, swap, both), and the first finding. The last
 line is the share that is right; it returns 1 when that is below 90 %.
@@ -26,6 +29,7 @@ from tests.mutants import Mutant, all_mutants
 from tests.mutants.judge import REPOSITORY, verdicts
 from tinytorch_milestones.catalog import load
 from tinytorch_milestones.diagnosis.diagnose import diagnose
+from tinytorch_milestones.diagnosis.swaps import BEGINNINGS, checks_of
 from tinytorch_milestones.errors import ImplementationError, TinyTorchError
 from tinytorch_milestones.state import Diagnosis
 from tinytorch_milestones.training.accounts import explain
@@ -36,12 +40,13 @@ from tinytorch_milestones.training.recipes import load_recipe
 
 # the parts that together lean on every module there is, the cheapest first
 PARTS = [
-    ("perceptron", "photo"),
-    ("xor", "crisis"),
-    ("xor", "learned"),
-    ("mlp", "digits"),
-    ("cnn", "digits"),
-    ("transformer", "reverse"),
+    ("history", "perceptron", "photo"),
+    ("history", "xor", "crisis"),
+    ("history", "xor", "learned"),
+    ("history", "mlp", "digits"),
+    ("history", "cnn", "digits"),
+    ("history", "transformer", "reverse"),
+    ("capabilities", "language-generation", "victory"),
 ]
 
 
@@ -77,12 +82,13 @@ def mutated(mutant: Mutant, folder: Path) -> Path:
 def first_failure(root: Path, number: str) -> tuple[str, str]:
     """The first gate that fails in the parts that need this module, and the module it names."""
     catalog = load()
-    for milestone, name in PARTS:
-        part = catalog.part(catalog.milestone(milestone, "history"), name)
+    for track, milestone, name in PARTS:
+        part = catalog.part(catalog.milestone(milestone, track), name)
         if number not in part.needs:
             continue
-        recipe = load_recipe(part.recipe)
-        settings = recipe.settings(part.settings, {})
+        recipe, beginning = load_recipe(part.recipe), BEGINNINGS.get(part.recipe)
+        settings = recipe.settings({**part.settings, **(beginning or {})}, {})
+        gates = part.gates if beginning is None else checks_of(part)
         evidence, settled = Evidence(), Settled(part.gates, settings.patience)
         implementation = Implementation.student(root)
         where = f"{milestone}/{name}"
@@ -90,13 +96,13 @@ def first_failure(root: Path, number: str) -> tuple[str, str]:
             with implementation.active() as framework:
                 for step in recipe.function(framework, settings):
                     evidence.fold(step)
-                    if settled.after(evidence):
+                    if settled.after(evidence) or (beginning is not None and evidence.steps > 0):
                         break
         except ImplementationError as error:
             return f"{where}: {error.message}", _module_in(error.message)
         except Exception as error:
             return f"{where}: {type(error).__name__}", explain(error, implementation).module
-        for verdict in judge_all(part.gates, evidence):
+        for verdict in judge_all(gates, evidence):
             if not verdict.passed:
                 return f"{where}: {verdict.id}", verdict.module
     return "", ""
@@ -148,7 +154,8 @@ def diagnosed(mutant: Mutant) -> Diagnosed:
         if not where:
             return Diagnosed(mutant, where, None)
         milestone, _, part = where.partition(":")[0].partition("/")
-        found = catalog.milestone(milestone, "history")
+        track = next(track for track, one, _ in PARTS if one == milestone)
+        found = catalog.milestone(milestone, track)
         try:
             diagnosis = diagnose(root, catalog, found, [catalog.part(found, part)])
         except TinyTorchError as error:

@@ -5,16 +5,23 @@ from __future__ import annotations
 from functools import cache
 
 from tinytorch_milestones.diagnosis import (
+    attending,
     contracts,
     convolutions,
+    embedding,
     graphs,
+    heads,
     layers,
     loading,
     normalizing,
     operations,
     optimizing,
     pooling,
+    scoring,
+    tokens,
     trainers,
+    transforming,
+    writing,
 )
 from tinytorch_milestones.diagnosis.claims import Claim
 
@@ -40,5 +47,12 @@ def claims() -> tuple[Claim, ...]:
         *convolutions.CLAIMS,
         *pooling.CLAIMS,
         *normalizing.CLAIMS,
+        *tokens.CLAIMS,
+        *embedding.CLAIMS,
+        *attending.CLAIMS,
+        *heads.CLAIMS,
+        *transforming.CLAIMS,
+        *scoring.CLAIMS,
+        *writing.CLAIMS,
     ]
     return tuple(sorted(found, key=lambda claim: claim.module))

@@ -19,6 +19,7 @@ SECONDS = 60.0
 _LONGEST_RUN = 30.0
 _SHORTER_RUN = 8.0  # where it is known that the code does not come back
 _NO_TIME = "no time was left to try it"
+_BEGUN = "a whole run takes minutes"
 _LEAST = 2.0  # seconds that a run or an examination is worth beginning with
 
 
@@ -78,6 +79,7 @@ class _Inquiry:
         self._swaps: list[SwapState] = []
         self._unrun: Part | None = None  # whose data is not here
         self._why_unrun = ""  # why the part that is told of was not run
+        self._pointed = ""  # the module that the first failed gate points to
 
     def result(self) -> Diagnosis:
         needs = sorted({number for part in self._parts for number in part.needs})
@@ -186,17 +188,21 @@ class _Inquiry:
                 self._why_unrun = _NO_TIME
                 return part
             if outcome.passed is None:
-                self._unrun, self._why_unrun = self._unrun or part, outcome.failed
+                self._unrun, self._why_unrun = self._unrun or part, outcome.failed or _BEGUN
             elif not outcome.passed:
-                self._why_unrun = ""
+                self._why_unrun, self._pointed = "", outcome.module
                 return part
         return None
 
     def _swap(self, part: Part, own: Sequence[Found]) -> None:
-        """Put one reference module at a time in place of the student's, the guilty ones first."""
+        """Put one reference module at a time in place of the student's, the likeliest first.
+
+        Those are the guilty ones, then the one that the failed gate points to.
+        """
         guilty = sorted({found.module for found in own})
         tried = [swap.modules[0] for swap in self._swaps if len(swap.modules) == 1]
         rest = [number for number in part.needs if number not in guilty]
+        rest.sort(key=lambda number: number != self._pointed)
         helped = False
         for number in [*(n for n in guilty if n in part.needs), *rest]:
             if number not in tried and self._helps(part, number):
@@ -211,7 +217,7 @@ class _Inquiry:
         if number not in part.needs:
             return False
         outcome = self._try(part, [number])
-        return outcome is not None and outcome.passed is True
+        return outcome is not None and (outcome.passed is True or outcome.begun)
 
     def _try(self, part: Part, modules: list[str]) -> Outcome | None:
         left = self._left()
@@ -225,7 +231,9 @@ class _Inquiry:
                 outcome = run_part(root, part, seconds)
         else:
             outcome = run_part(self._root, part, seconds)
-        self._swaps.append(SwapState(modules=modules, passed=outcome.passed, failed=outcome.failed))
+        state = SwapState(modules=modules, passed=outcome.passed, failed=outcome.failed)
+        state.begun = outcome.begun
+        self._swaps.append(state)
         return outcome
 
 

@@ -205,7 +205,7 @@ def text_of(value: Any) -> str:
         written = np.array2string(
             array,
             separator=", ",
-            formatter={"float_kind": lambda x: f"{x:.4g}"},
+            formatter={"float_kind": lambda x: f"{x:.4g}", "bool": str},
             max_line_width=10**6,
             threshold=40,
         )

@@ -34,7 +34,7 @@ class Facts(msgspec.Struct, kw_only=True):
 def conclude(facts: Facts) -> Diagnosis:
     """Name the culprit where there is one, and say why."""
     guilty = sorted({found.module for found in facts.own})
-    helped = [swap.modules for swap in facts.swaps if swap.passed and swap.modules]
+    helped = [swap.modules for swap in facts.swaps if swap.modules and (swap.passed or swap.begun)]
     alone = [modules[0] for modules in helped if len(modules) == 1]
     culprit, sure = _culprit(facts, guilty, alone)
     said = _Words(facts, guilty, alone, helped).message(culprit, sure)
@@ -94,6 +94,8 @@ class _Words:
     ) -> None:
         self._facts = facts
         self._guilty, self._alone, self._helped = guilty, alone, helped
+        self._begun = any(swap.begun for swap in facts.swaps)
+        self._passes = "gets through its first steps" if self._begun else "passes"
 
     def message(self, culprit: str, sure: Sure) -> str:
         facts = self._facts
@@ -107,7 +109,7 @@ class _Words:
         if sure == "both":
             return (
                 f"The mistake is in {name}. Its results are wrong by themselves, and with the "
-                f"reference's in its place {part} passes.{self._others(culprit)}"
+                f"reference's in its place {part} {self._passes}.{self._others(culprit)}"
             )
         if sure == "swap":
             more = [n for n in self._alone if n != culprit]
@@ -118,14 +120,14 @@ class _Words:
                 wrong = "Every result that was tried is right"
             return (
                 f"Look at {name}. {wrong}, but with the reference's {name} in place of yours "
-                f"{part} passes.{also}"
+                f"{part} {self._passes}.{also}"
             )
         if sure == "operations":
             together = [modules for modules in self._helped if len(modules) > 1]
             if together:
                 return (
                     f"{_and(self._names(together[0]))} are wrong. With the reference's in place "
-                    f"of all of them {part} passes. Begin with {name}."
+                    f"of all of them {part} {self._passes}. Begin with {name}."
                 )
             if self._unknown():
                 return f"The results of {name} are wrong. {self._not_run(part)}"
@@ -160,6 +162,9 @@ class _Words:
         return bool(self._facts.why_unrun)
 
     def _not_run(self, part: str) -> str:
+        if self._begun:
+            why = self._facts.why_unrun
+            return f"Of {part} only the first steps were run, where nothing fails: {why}."
         return f"{part} was not run: {self._facts.why_unrun}."
 
     def _passing(self, name: str) -> str:
@@ -194,7 +199,8 @@ def _and(words: Sequence[str]) -> str:
 
 def _next(facts: Facts, culprit: str, findings: Sequence[Finding]) -> str:
     if not culprit:
-        return f"%milestone run {facts.milestone.id}" if facts.part is None else "%milestone status"
+        passes = facts.part is None or any(swap.begun for swap in facts.swaps)
+        return f"%milestone run {facts.milestone.id}" if passes else "%milestone status"
     hint = next((f.hint for f in findings if f.module == culprit and f.hint), "")
     return hint or f"%milestone check {culprit}"
 
