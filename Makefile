@@ -4,8 +4,9 @@
 PYTHON ?= python3
 LAB_ARGS ?=
 PYTEST_ARGS ?=
-# processes that share the tests; each browser test starts a JupyterLab of its own, so not many
-WORKERS ?= 2
+# processes that share the tests: one more than two cores, since those with a browser often wait;
+# each of these starts a JupyterLab of its own, so not many
+WORKERS ?= 3
 VENV := .venv
 BIN := $(VENV)/bin
 # the environment's own Node comes first, so that every machine builds with the same one

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -16,6 +17,9 @@ import pytest
 
 from tinytorch_milestones import sandbox
 from tinytorch_milestones.tracker import Tracker
+
+# a shell starts what it puts into the background with interrupts ignored, and that is inherited
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
