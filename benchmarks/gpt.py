@@ -11,7 +11,8 @@ choice of threads; then the peak memory of each. `generate`: tokens a second of 
 seconds, then torch for as many steps from the same weights, on the same batches; held-out bits a
 character beside counted pairs and triples.
 
-Torch may be in another interpreter, which `TORCH_PYTHON` names.
+Torch may be in another interpreter, which `TORCH_PYTHON` names. With ACCELERATED=1 in the
+environment ours uses the kernels of module 17.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from peers import HEADER, Measured, compare
+from peers import HEADER, Measured, accelerated, compare
 
 VOCABULARY, CONTEXT, WIDTH, HEADS, LAYERS, BATCH = 65, 64, 64, 4, 2, 32
 RATE, DECAY, BETAS, CLIP = 3e-3, 0.01, (0.9, 0.99), 1.0
@@ -46,7 +47,7 @@ def reference() -> Any:
 
     from tinytorch_milestones.training.implementation import Implementation
 
-    active = Implementation.reference().active()
+    active = Implementation.reference(accelerated()).active()
     fw = active.__enter__()
     atexit.register(active.__exit__, None, None, None)
     threadpool_limits(1, "blas")

@@ -2,7 +2,7 @@
 
 The network is the recipe's: two convolutions of 5x5 with 6 and 16 filters, three linear layers.
 Ours runs with one BLAS thread, torch with its default. Both shuffle, use SGD with momentum 0.9 and
-read the loss of every step.
+read the loss of every step. With ACCELERATED=1 in the environment ours uses module 17's kernels.
 
     python benchmarks/lenet_epoch.py
 """
@@ -10,7 +10,7 @@ read the loss of every step.
 from __future__ import annotations
 
 from mlp_epoch import images_and_labels
-from peers import HEADER, Measured, compare
+from peers import HEADER, Measured, accelerated, compare
 
 BATCH = 32
 
@@ -23,7 +23,7 @@ def ours() -> Measured:
     from tinytorch_milestones.training.implementation import Implementation
 
     threadpool_limits(1, "blas")
-    active = Implementation.reference().active()
+    active = Implementation.reference(accelerated()).active()
     fw = active.__enter__()
     fw.manual_seed(0)
     model = lenet(fw)

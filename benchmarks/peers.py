@@ -22,6 +22,8 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).resolve()
+ACCELERATED = "ACCELERATED"
+"""Set to 1 in the environment, ours runs with the kernels of module 17."""
 Measured = Callable[[], float | None]
 """Does the work once; returns its own seconds, or None to be timed from outside."""
 
@@ -102,6 +104,11 @@ def compare(
     medians = {name: statistics.median(values) for name, values in found.items()}
     ours, *others = names
     return [Figure(what, medians[ours], other, medians[other], target) for other in others]
+
+
+def accelerated() -> bool:
+    """Whether ours is to run with the kernels of module 17."""
+    return os.environ.get(ACCELERATED, "") not in ("", "0")
 
 
 def _time(seconds: float) -> str:

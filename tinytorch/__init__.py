@@ -28,7 +28,7 @@ _EXPORTS = {
     "perf.profiling": "Profiler",
     "perf.quantization": "QuantizedLinear quantize_model",
     "perf.compression": "KnowledgeDistillation",
-    "perf.acceleration": "vectorized_matmul tiled_matmul im2col col2im",
+    "perf.acceleration": "vectorized_matmul tiled_matmul im2col col2im accelerate accelerated",
     "perf.memoization": "KVCache",
     "perf.benchmarking": "Benchmark",
     "tinygpt": "TinyGPT",

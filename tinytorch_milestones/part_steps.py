@@ -143,6 +143,7 @@ class Training:
         job = {
             "root": str(self._implementation.root),
             "kind": self._implementation.kind,
+            "accelerated": self._implementation.accelerated,
             "recipe": self._part.recipe,
             "settings": {**self._part.settings, **overrides, "quick": settings.quick},
             "gates": msgspec.to_builtins(self._part.gates),

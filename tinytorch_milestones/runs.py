@@ -12,7 +12,7 @@ from tinytorch_milestones.progress import Progress, now
 from tinytorch_milestones.records import Receipt
 from tinytorch_milestones.standing import Standing
 from tinytorch_milestones.state import PartReport, RunReport
-from tinytorch_milestones.training.implementation import Implementation
+from tinytorch_milestones.training.implementation import ACCELERATION, Implementation
 from tinytorch_milestones.training.steps import Step
 from tinytorch_milestones.workspace import Workspace
 
@@ -65,7 +65,11 @@ def run_milestone(
         follow = _choose(standing, milestone, after)
         parts = follow[follow.index(parts[0]) :] if parts[0] in follow else parts
     implementation = (
-        Implementation.reference() if request.demo else Implementation.student(workspace.root)
+        Implementation.reference(accelerated=True)
+        if request.demo
+        else Implementation.student(
+            workspace.root, accelerated=standing.module_complete(ACCELERATION)
+        )
     )
     report = RunReport(
         milestone=milestone.id,

@@ -38,15 +38,17 @@ def run(job: Mapping[str, Any], send: Callable[[object], None]) -> None:
 
     job: root, kind ("yours" or "reference"), recipe, settings (plain values), the part's gates if
     it may stop early, and "keep", the beginning of a path for what is kept of an epoch, if it may
-    go on later; "show" where somebody watches what a model of language sees and says. To go on:
-    "resume" (`Resume`) and the "evidence" there was by then.
+    go on later; "show" where somebody watches what a model of language sees and says;
+    "accelerated" where module 17 is to help. To go on: "resume" (`Resume`) and the "evidence"
+    there was by then.
     It stops here, instead of being closed by the parent, so that the origin of everything that was
     imported is checked once more before the parent believes any of it.
     Sends `{"steps": [...]}` as they come, `{"saved": {...}}` after an epoch that was kept,
     `{"seen": {...}}` (a view, see `steps.VIEWS`) now and then to whoever watches, then
     one `{"done": {...}}` or `{"error": {...}}`.
     """
-    implementation = Implementation(job["kind"], Path(job["root"]))
+    accelerated = bool(job.get("accelerated"))
+    implementation = Implementation(job["kind"], Path(job["root"]), accelerated)
     try:
         recipe = load_recipe(job["recipe"])
         settings = recipe.settings(job["settings"])

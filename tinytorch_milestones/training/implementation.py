@@ -5,8 +5,8 @@ from __future__ import annotations
 import importlib
 import sys
 import traceback
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Literal
@@ -22,6 +22,9 @@ from tinytorch_milestones.training.origin import (
     loaded,
 )
 from tinytorch_milestones.workspace import shipped_root
+
+ACCELERATION = "17"
+"""The module that has faster kernels for all the others."""
 
 
 def reference_root() -> Path:
@@ -123,24 +126,32 @@ class Framework:
 
 
 class Implementation:
-    """Whose code runs: a student's workspace, or the reference that ships with the product."""
+    """Whose code runs: a student's workspace, or the reference that ships with the product.
 
-    def __init__(self, kind: Literal["yours", "reference"], root: Path) -> None:
+    accelerated: whether the kernels of its own module 17 are used while it is active. Whoever asks
+    for a student's must know that they were proven. A run then counts calls into that module, so
+    that its report says so.
+    """
+
+    def __init__(
+        self, kind: Literal["yours", "reference"], root: Path, accelerated: bool = False
+    ) -> None:
         self.kind: Literal["yours", "reference"] = kind
         self.root = root.resolve()
+        self.accelerated = accelerated
 
     def __repr__(self) -> str:
         return f"Implementation({self.kind!r}, {str(self.root)!r})"
 
     @classmethod
-    def student(cls, root: Path) -> Implementation:
+    def student(cls, root: Path, accelerated: bool = False) -> Implementation:
         """The code exported in a workspace."""
-        return cls("yours", root)
+        return cls("yours", root, accelerated)
 
     @classmethod
-    def reference(cls) -> Implementation:
+    def reference(cls, accelerated: bool = False) -> Implementation:
         """The product's own solution."""
-        return cls("reference", reference_root())
+        return cls("reference", reference_root(), accelerated)
 
     @property
     def path(self) -> str:
@@ -176,7 +187,8 @@ class Implementation:
             # past this point the import is good: a student's stays, even if training then fails
             keep = self.kind == "yours"
             try:
-                yield framework
+                with _faster(framework) if self.accelerated else nullcontext():
+                    yield framework
             except GeneratorExit:
                 # a run that stopped early is as good as one that came to its end
                 framework.verify()
@@ -192,6 +204,12 @@ class Implementation:
                 _put_back(modules_before)
                 path_before[:] = path_entries
                 sys.path = path_before
+
+
+def _faster(framework: Framework) -> AbstractContextManager[None]:
+    """Its own kernels of module 17 in their places, for as long as it lasts."""
+    accelerated: Callable[[], AbstractContextManager[None]] = framework.accelerated
+    return accelerated()
 
 
 def _put_back(modules: dict[str, ModuleType]) -> None:
@@ -237,4 +255,4 @@ def _place(error: BaseException, root: Path) -> tuple[str, int]:
     return place
 
 
-__all__ = ["Framework", "Implementation", "reference_root"]
+__all__ = ["ACCELERATION", "Framework", "Implementation", "reference_root"]
