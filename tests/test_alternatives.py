@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from threadpoolctl import threadpool_limits
 
 from tests.alternatives import alternatives, applied
 from tests.mutants.judge import REPOSITORY, verdicts
@@ -79,7 +80,9 @@ def run(root: Path, part: Part, accelerated: bool = False) -> list[object]:
     settings = recipe.settings(part.settings, {})
     evidence = Evidence()
     settled = Settled(part.gates, settings.patience)
-    with Implementation.student(root, accelerated).active() as framework:
+    # one BLAS thread, as wherever recipes run
+    implementation = Implementation.student(root, accelerated)
+    with threadpool_limits(1, "blas"), implementation.active() as framework:
         for step in recipe.function(framework, settings):
             evidence.fold(step)
             if settled.after(evidence):

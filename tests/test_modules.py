@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import os
 import shutil
 from importlib.util import find_spec
 from pathlib import Path
@@ -179,7 +180,9 @@ def execute(notebook: dict[str, Any], folder: Path) -> Any:
     for cell in made.cells:
         cell.source = source_of(cell)
     resources = {"metadata": {"path": str(folder)}}
-    NotebookClient(made, kernel_name="python3", timeout=120, resources=resources).execute()
+    client = NotebookClient(made, kernel_name="python3", timeout=120, resources=resources)
+    # other tests run beside it: the threads of several processes would wait for one another
+    client.execute(env={**os.environ, "OPENBLAS_NUM_THREADS": "1"})
     return made
 
 

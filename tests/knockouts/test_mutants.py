@@ -13,6 +13,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from threadpoolctl import threadpool_limits
 
 from tests.mutants import Mutant, all_mutants
 from tinytorch_milestones.catalog import Part, load
@@ -85,7 +86,7 @@ def part_of(name: str) -> Part:
 def blamed(implementation: Implementation, name: str) -> str | None:
     """The module that the first failed gate of a part points to; None where nothing was found."""
     try:
-        with implementation.active() as framework:
+        with threadpool_limits(1, "blas"), implementation.active() as framework:
             judge = Mechanism(framework, 1, DESIGNS[name])
             judge.examine()
     except ImplementationError as error:
