@@ -14,6 +14,7 @@ from tinytorch_milestones import sandbox
 from tinytorch_milestones.corpora.functions import END, FAMILIES, HELD_OUT, held_out_functions
 from tinytorch_milestones.corpora.stories import stories
 from tinytorch_milestones.corpora.vocabulary import CONSTANTS, NAMES
+from tinytorch_milestones.errors import TinyTorchError
 from tinytorch_milestones.training import marking, programs
 from tinytorch_milestones.training.implementation import (
     Framework,
@@ -182,6 +183,13 @@ def run(fw: Framework, recipe: str, **more: Any) -> list[Step]:
     chosen = {"width": 16, "heads": 2, "layers": 1, "learning_rate": 0.003, "seed": 4}
     settings = found.settings({**LITTLE[recipe], **chosen, **more})
     return list(found.function(fw, settings))
+
+
+@pytest.mark.parametrize("recipe", LITTLE)
+def test_too_small_a_vocabulary_is_nobodys_module(fw: Framework, recipe: str) -> None:
+    with pytest.raises(TinyTorchError, match="vocabulary is 256") as refused:
+        run(fw, recipe, vocabulary=256)
+    assert "Give more than 256" in refused.value.remedy
 
 
 @pytest.mark.parametrize("recipe", LITTLE)

@@ -46,6 +46,10 @@ def test_a_transformer_is_trained_and_asked(
     box.get_by_role("button", name="Write").click()
     box.locator(".tinytorch-tools .tinytorch-muted", has_text="Done").wait_for()
     page.screenshot(path=shots / "03-asked.png")
+    here.run("apputils:change-theme", theme="JupyterLab Dark")
+    page.locator("body[data-jp-theme-light='false']").wait_for(state="attached")
+    pictures.first.scroll_into_view_if_needed()
+    page.screenshot(path=shots / "04-dark.png")
 
 
 @pytest.mark.long

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
@@ -12,12 +12,14 @@ import msgspec
 from tinytorch_milestones.corpora.counting import bits_per_character
 from tinytorch_milestones.corpora.functions import END, HELD_OUT, fitting, held_out_functions
 from tinytorch_milestones.corpora.stories import stories as corpus_of_stories
+from tinytorch_milestones.errors import TinyTorchError
 from tinytorch_milestones.training import programs
 from tinytorch_milestones.training.author import Author, Bound, Tokenizer, describe
 from tinytorch_milestones.training.clouds import Examples
 from tinytorch_milestones.training.fitting import examined, refused
 from tinytorch_milestones.training.implementation import Framework
 from tinytorch_milestones.training.marking import Marker, Teller
+from tinytorch_milestones.training.mechanism import Design
 from tinytorch_milestones.training.programs import filled
 from tinytorch_milestones.training.sequences import (
     OPTIONS as LEARNING,
@@ -39,6 +41,7 @@ OPTIONS: dict[str, tuple[str, ...]] = {
 }
 
 _TEXT = 300_000  # characters that the tokenizer of stories learns from
+_BYTES = 256  # tokens before anything is learned
 _HELD = 30_000  # characters of held-out stories
 _HEIGHT = 0.1  # of the waves that places begin as; other weights are about 0.02
 
@@ -57,15 +60,31 @@ class Waves(Shape, frozen=True, kw_only=True):
 
 def stories(fw: Framework, settings: Settings) -> Iterator[Step]:
     """Short stories for children, with a vocabulary that is small and closed."""
+    yield from _learned(fw, settings, _stories)
+
+
+def python(fw: Framework, settings: Settings) -> Iterator[Step]:
+    """Python functions, completed from signature and docstring, then run on hidden examples."""
+    yield from _learned(fw, settings, _python)
+
+
+def _learned(
+    fw: Framework, settings: Settings, prepare: Callable[[Framework, Settings, Design], Task]
+) -> Iterator[Step]:
+    """Check what is to learn, prepare the task, learn."""
     settings = settled(settings)
     design = design_of(settings, ("BPETokenizer",))
     judge = examined(fw, settings, design)
     if judge.failed:  # before the tokenizer is let loose on the text
         yield refused(judge)
         return
+    yield from learn(fw, settings, prepare(fw, settings, design), judge)
+
+
+def _stories(fw: Framework, settings: Settings, design: Design) -> Task:
     corpus = corpus_of_stories(settings.whole("characters", 1_500_000), held_out=_HELD)
     tokenizer = fw.BPETokenizer()
-    tokenizer.train(corpus.training[:_TEXT], settings.whole("vocabulary", 1024))
+    tokenizer.train(corpus.training[:_TEXT], _vocabulary(settings, 1024))
     shape = Waves.of(
         settings,
         vocab_size=tokenizer.vocab_size,
@@ -86,7 +105,7 @@ def stories(fw: Framework, settings: Settings) -> Iterator[Step]:
     bound = _bound("text", shape, tokenizer, END, Teller.prompts)
     author = partial(_author, tokenizer=tokenizer, bound=bound, settings=settings)
     teller = Teller(corpus, counted, tokenizer, characters, settings.seed)
-    task = Task(
+    return Task(
         training,
         held_out,
         design,
@@ -99,19 +118,11 @@ def stories(fw: Framework, settings: Settings) -> Iterator[Step]:
         resumable=True,
         looks=2,
     )
-    yield from learn(fw, settings, task, judge)
 
 
-def python(fw: Framework, settings: Settings) -> Iterator[Step]:
-    """Python functions, completed from signature and docstring, then run on hidden examples."""
-    settings = settled(settings)
-    design = design_of(settings, ("BPETokenizer",))
-    judge = examined(fw, settings, design)
-    if judge.failed:  # before the tokenizer is let loose on the text
-        yield refused(judge)
-        return
+def _python(fw: Framework, settings: Settings, design: Design) -> Task:
     families = fitting(settings.whole("characters", 110))
-    tokenizer = programs.tokenizer(fw, settings.whole("vocabulary", 640))
+    tokenizer = programs.tokenizer(fw, _vocabulary(settings, 640))
     functions = programs.exercises(
         settings.whole("functions", 20_000),
         settings.seed,
@@ -136,7 +147,7 @@ def python(fw: Framework, settings: Settings) -> Iterator[Step]:
     bound = _bound("python", shape, tokenizer, END, offered)
     author = partial(_author, tokenizer=tokenizer, bound=bound, settings=settings)
     marker = Marker(asked, tokenizer, settings.rounds)
-    task = Task(
+    return Task(
         training,
         held_out,
         design,
@@ -149,7 +160,17 @@ def python(fw: Framework, settings: Settings) -> Iterator[Step]:
         resumable=True,
         looks=2,
     )
-    yield from learn(fw, settings, task, judge)
+
+
+def _vocabulary(settings: Settings, default: int) -> int:
+    """How many tokens there may be. Raises TinyTorchError where the bytes alone are more."""
+    number = settings.whole("vocabulary", default)
+    if number <= _BYTES:
+        raise TinyTorchError(
+            f"vocabulary is {number}.",
+            f"Give more than {_BYTES}: so many tokens are the bytes alone.",
+        )
+    return number
 
 
 def _rows(text: str, tokenizer: Tokenizer, length: int) -> Examples:

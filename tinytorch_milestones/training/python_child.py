@@ -12,10 +12,8 @@ that misbehaves ends this process, and the parent starts another.
 from __future__ import annotations
 
 import ast
-import builtins
 import faulthandler
 import gc
-import io
 import os
 import select
 import signal
@@ -28,21 +26,24 @@ from typing import Any, NoReturn
 
 import msgspec
 
+from tinytorch_milestones.training.python_guard import (
+    Report,
+    allowed_builtins,
+    arm,
+    disarm,
+    forbidden,
+    limit,
+    shape_fault,
+)
 from tinytorch_milestones.training.python_tasks import Job, Outcome, Task, Why
 
 Send = Callable[[object], None]
-Report = Callable[[Why, str], NoReturn]
 
-_PRINTS = 20_000  # characters
 _RESULT = 10_000  # characters of one result
 _PIECES = 5_000  # values inside one result
 _REPORT = 1 << 18  # bytes of all results of a completion
 # wall time after which a completion is ended that uses no processor
 _PATIENCE = 8.0
-_REFUSED = (
-    *("open", "input", "exec", "eval", "compile", "breakpoint", "help", "__import__"),
-    *("globals", "locals", "vars", "getattr", "setattr", "delattr", "exit", "quit", "memoryview"),
-)
 _PLAIN = (int, float, str, bool, type(None))
 
 
@@ -164,8 +165,8 @@ def _attempt(task: Task, job: Job, writing: int) -> NoReturn:
         os._exit(0)
 
     prepared = _prepare(task, job, report)
-    _limit(job)
-    _arm(report)
+    limit(job)
+    arm(report)
     returned: list[str] = []
     why, detail = _calls(prepared, returned)
     report(why, detail, returned)
@@ -196,12 +197,12 @@ def _here(task: Task, job: Job, send: Send) -> None:
         prepared = _prepare(task, job, refuse)
         faulthandler.dump_traceback_later(8 * job.seconds, exit=True, file=2)
         watch.start()
-        _arm(report)
+        arm(report)
         why, detail = _calls(prepared, returned)
     except _Refused as refused:
         why, detail = refused.why, refused.detail
     finally:
-        _disarm()
+        disarm()
         watch.cancel()
         faulthandler.cancel_dump_traceback_later()
         sys.stdout, sys.stderr = printed
@@ -227,7 +228,7 @@ def _prepare(task: Task, job: Job, report: Report) -> _Prepared:
     """Everything that needs more than plain calculation, before the limits are set."""
     try:
         tree = ast.parse(task.source)
-        problem = _shape(tree, task.name) or (_forbidden(tree) if job.look else "")
+        problem = shape_fault(tree, task.name) or (forbidden(tree) if job.look else "")
         if problem:
             report("forbidden" if not problem.startswith("There") else "syntax", problem)
         code = compile(tree, "<completion>", "exec")
@@ -238,121 +239,9 @@ def _prepare(task: Task, job: Job, report: Report) -> _Prepared:
         report("syntax", "It is nested too deeply to be read.")
     scope: dict[str, Any] = {"__name__": "completion"}
     if job.look:
-        scope["__builtins__"] = _builtins()
+        scope["__builtins__"] = allowed_builtins()
     exec(code, scope)
     return _Prepared(scope[task.name], arguments)
-
-
-def _shape(tree: ast.Module, name: str) -> str:
-    """Why this is not one function of that name with a body, or an empty string."""
-    match tree.body:
-        case [ast.FunctionDef(name=found, decorator_list=[]) as function] if found == name:
-            # the docstring is the prompt's
-            return "" if len(function.body) > 1 else "There is no body."
-    return "There is something other than the function."
-
-
-def _forbidden(tree: ast.Module) -> str:
-    """What in the text goes beyond calculating, or an empty string."""
-    for node in ast.walk(tree):
-        match node:
-            case ast.Import() | ast.ImportFrom():
-                return "It may not import."
-            case ast.Global() | ast.Nonlocal() | ast.ClassDef():
-                return "It may only calculate and return."
-            case ast.Await() | ast.AsyncFor() | ast.AsyncWith() | ast.AsyncFunctionDef():
-                return "It may not wait."
-            case ast.Name(id=str(name)) | ast.Attribute(attr=str(name)):
-                # one underscore alone is a usual name for what nobody needs
-                if name.startswith("_") and name != "_":
-                    return f"It may not use {name}."
-    return ""
-
-
-def _builtins() -> dict[str, Any]:
-    allowed = dict(vars(builtins))
-    for name in _REFUSED:
-        allowed[name] = _refusing(name)
-    return allowed
-
-
-def _refusing(name: str) -> Callable[..., NoReturn]:
-    def refuse(*_: object, **__: object) -> NoReturn:
-        assert _armed is not None
-        _armed("forbidden", f"It may not call {name}.")
-
-    return refuse
-
-
-class _Sink(io.TextIOBase):
-    """Where a completion prints to: nowhere, and not without end."""
-
-    def __init__(self, report: Report) -> None:
-        self.count = 0
-        self.report = report
-
-    def write(self, text: str) -> int:
-        self.count += len(text)
-        if self.count > _PRINTS:
-            self.report("output", f"It printed more than {_PRINTS} characters.")
-        return len(text)
-
-
-_armed: Report | None = None
-_hooked = False
-
-
-def _arm(report: Report) -> None:
-    """From here on, whoever asks the operating system for something is ended."""
-    global _armed, _hooked
-    sys.stdout = sys.stderr = _Sink(report)
-    if not _hooked:
-        sys.addaudithook(_refuse)
-        _hooked = True
-    _armed = report
-
-
-def _disarm() -> None:
-    global _armed
-    _armed = None
-
-
-def _refuse(event: str, arguments: tuple[Any, ...]) -> None:
-    if _armed is not None and event != "builtins.id":
-        _armed("forbidden", f"It may only calculate; it tried: {event}.")
-
-
-def _limit(job: Job) -> None:
-    """Limits of the operating system for this process, which nothing in it can raise again."""
-    import resource
-
-    wanted = [
-        (resource.RLIMIT_FSIZE, 0),
-        (resource.RLIMIT_NOFILE, 0),  # what is open stays open; nothing more opens
-        (resource.RLIMIT_CPU, 2 + int(job.seconds)),
-        (resource.RLIMIT_CORE, 0),
-    ]
-    used = _address_space()
-    if used:
-        wanted.append((resource.RLIMIT_AS, used + job.memory))
-    if os.getuid() != 0 and hasattr(resource, "RLIMIT_NPROC"):
-        wanted.append((resource.RLIMIT_NPROC, 0))
-    for kind, amount in wanted:
-        try:
-            resource.setrlimit(kind, (amount, amount))
-        except (OSError, ValueError):  # macOS refuses some
-            pass
-    signal.signal(signal.SIGPROF, signal.SIG_DFL)
-    signal.setitimer(signal.ITIMER_PROF, job.seconds)
-
-
-def _address_space() -> int:
-    """Bytes of address space in use; 0 where that is not known."""
-    try:
-        with open("/proc/self/statm", "rb") as file:
-            return int(file.read().split()[0]) * os.sysconf("SC_PAGE_SIZE")
-    except OSError:
-        return 0
 
 
 def _calls(prepared: _Prepared, returned: list[str]) -> tuple[Why, str]:
