@@ -19,7 +19,7 @@ LINK := $(VENV)/share/jupyter/labextensions/tinytorch-milestones
 EXTENSION_SOURCES := package.json tsconfig.json yarn.lock .yarnrc.yml \
   $(shell find labextension -type f -not -path '*/node_modules/*')
 
-.PHONY: lab test test-long setup check clean
+.PHONY: lab test test-long robot setup check clean
 
 lab: setup
 	@test -e course || $(BIN)/tito init course
@@ -31,6 +31,10 @@ test: check
 # milestones that take minutes, each with several seeds: half an hour
 test-long: setup
 	$(BIN)/python -m pytest --numprocesses $(WORKERS) -m long $(PYTEST_ARGS)
+
+# a robot student through the whole course, everything won; prints a table
+robot: setup
+	$(BIN)/python -m tests.journey.robot $(ROBOT_ARGS)
 
 check: setup
 	$(BIN)/ruff check .

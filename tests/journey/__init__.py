@@ -1,0 +1,1 @@
+"""A student who goes through the whole course."""
