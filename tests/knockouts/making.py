@@ -12,7 +12,7 @@ from tests.knockouts.rules import Knockout
 
 MLP = ("digits", "mnist", "basic-inference", "machines-can-see")
 CNN = ("cnn-digits", "cnn-mnist", "computer-vision")
-PHOTOGRAPHS = ("full-training", "train-real-ai")
+PHOTOGRAPHS = ("full-training", "train-real-ai", "advanced-vision")
 IMAGES = (*MLP, *CNN, *PHOTOGRAPHS)
 EVERY = ("learned", *IMAGES)
 TENSOR, ACTIVATIONS, LAYERS = "core/tensor.py", "core/activations.py", "core/layers.py"
