@@ -39,7 +39,7 @@ LAYERS = [
         "standing",
         "picture",
         "person",
-        *("watching", "resume", "part_steps", "part_run"),
+        *("watching", "resume", "cell_settings", "part_steps", "part_run"),
         "playing",
         "runs",
         "completions",

@@ -78,7 +78,15 @@ class PartRun:
             self.attempt.resumed_epoch = self.attempt.saved_epoch = saved.epoch
         keep = None if request.demo or not progress.writable else self._keep
         self.training = Training(
-            workspace.root, part, implementation, request, self.run, self.keeper, saved, keep
+            workspace.root,
+            milestone,
+            part,
+            implementation,
+            request,
+            self.run,
+            self.keeper,
+            saved,
+            keep,
         )
         self.interrupted = False
         self.error = ""

@@ -10,7 +10,8 @@ import msgspec
 from threadpoolctl import threadpool_limits
 
 from tinytorch_milestones import sandbox
-from tinytorch_milestones.catalog import Part
+from tinytorch_milestones.catalog import Milestone, Part
+from tinytorch_milestones.cell_settings import run_cell
 from tinytorch_milestones.errors import ImplementationError, TinyTorchError
 from tinytorch_milestones.interrupting import interrupts_heard
 from tinytorch_milestones.resume import Keeper, Saved
@@ -56,6 +57,7 @@ class Training:
     def __init__(
         self,
         course: Path,
+        milestone: Milestone,
         part: Part,
         implementation: Implementation,
         request: Request,
@@ -64,7 +66,8 @@ class Training:
         saved: Saved | None,
         keep: Callable[[Epoch], None] | None,
     ) -> None:
-        self._course, self._part, self._implementation = course, part, implementation
+        self._course, self._milestone, self._part = course, milestone, part
+        self._implementation = implementation
         self._request, self._run = request, run
         self._keeper, self._saved, self._keep = keeper, saved, keep
         self.settings: Settings | None = None
@@ -97,8 +100,13 @@ class Training:
             ):
                 chosen = dict(request.overrides)
                 if request.cell is not None:
+                    # a cell is for all parts that run; what another one knows does nothing here
+                    parts = [load_recipe(part.recipe) for part in self._milestone.parts]
                     chosen |= run_cell(
-                        request.cell, {**request.names, **framework.names()}, recipe.known
+                        request.cell,
+                        {**request.names, **framework.names()},
+                        recipe.known,
+                        {name for other in parts for name in other.known},
                     )
                 settings = self._settings(recipe, chosen)
                 settings.resume = self._resume()
@@ -235,20 +243,3 @@ def plain(options: Mapping[str, Any]) -> dict[str, Any]:
     """Settings as they are read back from a file."""
     decoded: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(options))
     return decoded
-
-
-def run_cell(
-    source: str, names: Mapping[str, object], known: Mapping[str, object] | Any
-) -> dict[str, Any]:
-    """Run the Python of a `%%milestone run` cell; the settings and the model it defined.
-
-    Names it merely found are not taken for a choice: only what it bound itself counts.
-    """
-    namespace = dict(names)
-    before = {name: namespace.get(name) for name in known}
-    exec(compile(source, "<%%milestone cell>", "exec"), namespace)
-    return {
-        name: namespace[name]
-        for name in known
-        if name in namespace and namespace[name] is not before[name]
-    }
