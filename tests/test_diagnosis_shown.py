@@ -160,7 +160,10 @@ def test_the_parts_that_are_tried() -> None:
 
 
 def test_a_milestone_that_is_not_written_yet_is_refused() -> None:
-    later = next(m for m in load().all_milestones() if all(p.coming for p in m.parts))
+    xor = load().milestone("xor")
+    later = msgspec.structs.replace(
+        xor, parts=[msgspec.structs.replace(part, coming=True) for part in xor.parts]
+    )
     with pytest.raises(TinyTorchError, match="not here yet"):
         choose_parts(load(), later, None, None, no_module_is_missing)
 

@@ -111,10 +111,14 @@ def test_an_export_or_a_check_is_a_beginning(course: Tracker) -> None:
     assert status(course, "01") == "in_progress"
     check(course, "02")
     assert status(course, "02") == "in_progress"
-    assert status(course, "20") == "coming"
     standing = course.standing()
     assert standing.started_modules == ["01_tensor", "02_activations"]
     assert standing.completed_modules == []
+
+
+def test_a_module_that_is_not_written_is_coming(course: Tracker) -> None:
+    later = msgspec.structs.replace(course.module("20"), coming=True)
+    assert course.standing().module_status(later) == "coming"
 
 
 def test_what_is_stale(course: Tracker) -> None:

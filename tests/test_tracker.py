@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import psutil
 import pytest
 
@@ -246,11 +247,13 @@ def test_the_original_test_judges(solved: Tracker, what: str) -> None:
     assert not report.complete
 
 
-def test_unknown_and_coming_names(solved: Tracker) -> None:
+def test_unknown_and_coming_names(solved: Tracker, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(UnknownName, match="Did you mean 'perceptron'"):
         solved.run_milestone("perceptorn")
     with pytest.raises(UnknownName, match="Did you mean '01_tensor'"):
         solved.complete_module("01_tensro")
+    later = msgspec.structs.replace(solved.module("20"), coming=True)
+    monkeypatch.setattr(solved.catalog, "module", lambda _: later)
     with pytest.raises(WorkspaceError, match="not written yet"):
         solved.complete_module("20")
 

@@ -57,7 +57,7 @@ def test_an_update_of_the_course_makes_no_notebook_look_edited(
     assert course.stale() == []
     monkeypatch.setattr("tinytorch_milestones.standing.untouched_hash", lambda _: "of an update")
     assert course.stale() == []
-    assert {m.status for m in course.state().modules} == {"not_started", "coming"}
+    assert {m.status for m in course.state().modules} <= {"not_started", "coming"}
 
 
 def test_found_from_any_folder_inside(course: Tracker) -> None:

@@ -45,7 +45,10 @@ name = {name}
 id = "{id}"
 """
 
-_GITIGNORE = "__pycache__/\n.ipynb_checkpoints/\ntinytorch/_modidx.py\n.tito/lock*\n.tmp-*\n"
+_GITIGNORE = (
+    "__pycache__/\n.ipynb_checkpoints/\ntinytorch/_modidx.py\n.tito/lock*\n.tmp-*\n"
+    "notebooks/weights/\n"
+)
 
 
 def home() -> Path:

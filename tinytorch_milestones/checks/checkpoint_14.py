@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tinytorch_milestones.checks import memoization_tests, quantization_tests
+from tinytorch_milestones.checks import memoization_tests, quantization_tests, tinygpt_tests
 
 TESTS: dict[str, tuple[str, Callable[[], None]]] = {
     **quantization_tests.TESTS,
     **memoization_tests.TESTS,
+    **tinygpt_tests.TESTS,
 }
