@@ -84,6 +84,7 @@ NOTEBOOK_ONLY = {
     "same-for-all",
     "shape-error-unnamed",
     "smoothing-over-examples",
+    "sorted-row-by-row",
     "strip-not-tile",
     "taken-back-and-dropped",
     "version-none",

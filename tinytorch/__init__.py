@@ -27,7 +27,7 @@ _EXPORTS = {
     "core.transformers": "LayerNorm MLP TransformerBlock GPT",
     "perf.profiling": "Profiler",
     "perf.quantization": "QuantizedLinear quantize_model",
-    "perf.compression": "KnowledgeDistillation",
+    "perf.compression": "sparsity magnitude_prune structured_prune low_rank KnowledgeDistillation",
     "perf.acceleration": "vectorized_matmul tiled_matmul im2col col2im accelerate accelerated",
     "perf.memoization": "KVCache",
     "perf.benchmarking": "Benchmark",
