@@ -54,7 +54,7 @@ def test_claims_have_names_of_their_own_and_tasks_that_exist() -> None:
     ids = [claim.id for claim in claims()]
     assert len(set(ids)) == len(ids)
     tasks = {task.id for n in MODULES for task in read_tasks(master_notebook(CATALOG.module(n)))}
-    assert {claim.task for claim in claims()} - {""} <= tasks
+    assert {claim.task for claim in claims() if claim.module in MODULES} - {""} <= tasks
     # what a notebook gives belongs to no task
     assert all(claim.task.startswith(claim.module) for claim in claims() if claim.task)
     assert [claim.module for claim in claims()] == sorted(claim.module for claim in claims())
@@ -122,9 +122,13 @@ def test_the_snippet_shows_what_the_sentence_says(root: Path, number: str, name:
 
 @pytest.mark.parametrize("alternative", alternatives(), ids=lambda p: p.stem)
 def test_correct_code_in_another_style_is_accused_of_nothing(alternative: Path, root: Path) -> None:
-    file = file_of(root, module_of(alternative).number)
+    number = module_of(alternative).number
+    file = file_of(root, number)
     file.write_text(applied(alternative, file.read_text(encoding="utf-8")), encoding="utf-8")
-    assert found_in(root) == []
+    # 14 and later need helpers of notebooks before them, which others need not have; what is
+    # claimed of those before does not lean on 14 and later
+    about = [n for n in MODULES if (n >= number if number >= "14" else n < "14")]
+    assert found_in(root, about) == []
 
 
 def test_an_unsolved_task_is_named_and_a_missing_file_too(root: Path) -> None:

@@ -233,13 +233,15 @@ def test_nothing_wrong_in_the_first_steps_is_no_pass(root: Path) -> None:
 def test_whatever_is_begun_has_checks_of_every_module() -> None:
     parts = [
         part
-        for track, name in (("capabilities", "language-generation"), ("epics", "built-gpt"))
-        for part in CATALOG.milestone(name, track).parts
+        for milestone in CATALOG.all_milestones()
+        for part in milestone.parts
+        if part.recipe in swaps.BEGINNINGS
     ]
-    assert {part.recipe for part in parts} == set(swaps.BEGINNINGS)
+    assert {part.recipe for part in parts} >= {"language:stories", "language:python"}
     for part in parts:
         checks = swaps.checks_of(part)
-        assert {gate.module for gate in checks} >= set(part.needs) - {"08"}
+        # what is remembered of a text (18) is looked at when the model can write
+        assert {gate.module for gate in checks} >= set(part.needs) - {"08", "18"}
         assert all(gate.comparison == "<=" for gate in checks)
     assert SwapState(modules=[], passed=None).begun is False
 

@@ -346,6 +346,8 @@ def own_environment(folder: Path, home: Path) -> dict[str, str]:
         (folder / place).mkdir(parents=True, exist_ok=True)
         environment[name] = str(folder / place)
     environment["TINYTORCH_HOME"] = str(home)
+    # this checkout's extension, also where another one is installed beside Python
+    environment["JUPYTER_PREFER_ENV_PATH"] = "0"
     # our package alone, so that nobody finds the repository's solved `tinytorch` beside it
     link(folder / "python" / "tinytorch_milestones", REPOSITORY / "tinytorch_milestones")
     environment["PYTHONPATH"] = str(folder / "python")

@@ -24,6 +24,13 @@ def test_a_transformer_is_trained_and_asked(
     page = here.page
     here.run("tinytorch:open-panel")
     station(here, "transformer", "ready").wait_for(timeout=CHECK_SECONDS * 1000)
+    # many were unlocked, one after the other: one toast tells of all
+    here.toast("milestones unlocked: Rosenblatt's perceptron, ")
+    page.wait_for_function(
+        "() => [...document.querySelectorAll('.Toastify__toast')]"
+        ".filter(toast => toast.textContent.includes('unlocked')).length === 1"
+    )
+    page.screenshot(path=shots / "00-unlocked.png")
     here.open_notebook("notebooks/05_transformer.ipynb")
     here.run_cell("%load_ext tinytorch_milestones\n%milestone run transformer")
     here.figure_moved(here.figure())

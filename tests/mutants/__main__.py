@@ -11,7 +11,9 @@ beginning is run, on a little text: what it asks of every module before its firs
 
 With --diagnose it diagnoses, for every mistake that breaks a milestone, the part that failed, and
 prints the module that was named, by what (operations, swap, both), and the first finding. The last
-line is the share that is right; it returns 1 when that is below 90 %.
+line is the share that is right; it returns 1 when that is below 90 %. What is made smaller, faster
+or measured (module 14 and later) takes a milestone minutes: there the results of all these modules
+are examined, every mistake counts, also one that only makes the code slower, and nothing is run.
 """
 
 from __future__ import annotations
@@ -28,8 +30,11 @@ from pathlib import Path
 from tests.mutants import Mutant, all_mutants
 from tests.mutants.judge import REPOSITORY, verdicts
 from tinytorch_milestones.catalog import load
+from tinytorch_milestones.diagnosis.book import claims
 from tinytorch_milestones.diagnosis.diagnose import diagnose
+from tinytorch_milestones.diagnosis.examination import examine
 from tinytorch_milestones.diagnosis.swaps import BEGINNINGS, checks_of
+from tinytorch_milestones.diagnosis.verdict import Facts, conclude
 from tinytorch_milestones.errors import ImplementationError, TinyTorchError
 from tinytorch_milestones.state import Diagnosis
 from tinytorch_milestones.training.accounts import explain
@@ -48,6 +53,8 @@ PARTS = [
     ("history", "transformer", "reverse"),
     ("capabilities", "language-generation", "victory"),
 ]
+DEPLOYMENT = "14"
+"""The first module whose mistakes are only examined."""
 
 
 @dataclass(frozen=True)
@@ -148,9 +155,12 @@ def table(found: Iterable[Caught]) -> int:
 def diagnosed(mutant: Mutant) -> Diagnosed:
     """Run milestones on one mistake, and diagnose the first part that fails."""
     catalog = load()
+    number = catalog.module(mutant.module).number
     with tempfile.TemporaryDirectory() as folder:
         root = mutated(mutant, Path(folder))
-        where, _ = first_failure(root, catalog.module(mutant.module).number)
+        if number >= DEPLOYMENT:
+            return examined(mutant, root)
+        where, _ = first_failure(root, number)
         if not where:
             return Diagnosed(mutant, where, None)
         milestone, _, part = where.partition(":")[0].partition("/")
@@ -161,6 +171,31 @@ def diagnosed(mutant: Mutant) -> Diagnosed:
         except TinyTorchError as error:
             return Diagnosed(mutant, where, None, error.message)
         return Diagnosed(mutant, where, diagnosis)
+
+
+def examined(mutant: Mutant, root: Path) -> Diagnosed:
+    """Examine the last modules of the course; the first with something wrong is to blame."""
+    catalog = load()
+    written = {module.number for module in catalog.modules if not module.coming}
+    numbers = sorted({claim.module for claim in claims() if claim.module >= DEPLOYMENT} & written)
+    try:
+        found = examine(root, numbers)
+    except TinyTorchError as error:
+        return Diagnosed(mutant, "examined", None, error.message)
+    culprit = found.guilty()[:1]
+    diagnosis = conclude(
+        Facts(
+            catalog=catalog,
+            milestone=catalog.milestone("mlperf", "history"),
+            part=None,
+            own=[one for one in found.found if one.module in culprit],
+            later=[one for one in found.found if one.module not in culprit],
+            swaps=[],
+            checked=found.checked,
+            seconds=0.0,
+        )
+    )
+    return Diagnosed(mutant, "examined", diagnosis)
 
 
 def diagnosis_table(found: Iterable[Diagnosed]) -> int:
@@ -186,7 +221,7 @@ def diagnosis_table(found: Iterable[Diagnosed]) -> int:
         )
         sys.stdout.flush()
     share = right / broken if broken else 1.0
-    print(f"\n{broken} of {total} break a milestone; diagnose names the right module for {right}")
+    print(f"\n{broken} of {total} diagnosed; the right module is named for {right}")
     print(f"{share:.1%}")
     return int(share < 0.9)
 

@@ -90,11 +90,16 @@ class Examination:
         self._seconds = seconds
         self._send = send
         self._guilty = False  # an earlier module has a fault of its own
+        self._examined: set[str] = set()  # numbers
+        self._module = ""  # whose turn it is
+        self._homes = {name: module.number for module in load().modules for name in module.public}
 
     def modules(self, numbers: list[str]) -> None:
         """Examine each, with the ones before it as they are."""
         known = {module.number: module for module in load().modules}
+        self._examined = set(numbers)
         for number in numbers:
+            self._module = number
             found = self._import(known[number])
             for claim in () if found else claims():
                 if claim.module == number and len(found) < _TOLD:
@@ -154,6 +159,8 @@ class Examination:
         except ImplementationError as error:
             message = f"{error.message} {error.remedy}".strip()
             return [Found(module=claim.module, claim=claim.id, message=message, kind="missing")]
+        if problem.task and problem.task[:2] not in self._examined:
+            return []  # unsolved, in a module that nobody asks about
         if shrink and problem.kind != "not yet":
             problem = self._smaller(claim, find, problem)
         task = problem.task or claim.task
@@ -171,10 +178,19 @@ class Examination:
         ]
 
     def _find(self, name: str) -> Any:
-        """A public name, or a helper by its module: "core.spatial.windows"."""
+        """A public name, or a helper by its module: "core.spatial.windows".
+
+        Raises `Absent` also for a name of another module than the one that is examined: that it
+        is not there is said of that module, where anybody asks about it.
+        """
         target, dot, helper = name.rpartition(".")
         if not dot:
-            return getattr(self._framework, name)
+            try:
+                return getattr(self._framework, name)
+            except ImplementationError:
+                if self._homes.get(name) == self._module:
+                    raise
+                raise Absent(name) from None
         module = self._framework.module(target)
         if not hasattr(module, helper):
             raise Absent(name)

@@ -89,13 +89,16 @@ class _Inquiry:
             return self._conclude(self._parts[0], examined.found, [], examined.checked)
         if any(found.kind in ENDLESS for found in examined.found):
             self._longest = _SHORTER_RUN
+        # the likeliest swap comes first: where it helps, nothing else need be asked
+        suspect = examined.guilty()[0] if examined.found else ""
+        if suspect:
+            # what leans on it shows whether it matters; there may be no time for the others
+            self._parts = sorted(self._parts, key=lambda part: suspect not in part.needs)
         failing = self._failing_part()
         if failing is None and self._unrun is not None:
             # nobody can run it here: what is wrong by itself is all there is to say
             own, later = self._own_faults(examined, "")
             return self._conclude(self._unrun, own, later, examined.checked)
-        # the likeliest swap comes first: where it helps, nothing else need be asked
-        suspect = examined.guilty()[0] if examined.found else ""
         proven = failing is not None and bool(suspect) and self._helps(failing, suspect)
         own, later = self._own_faults(examined, suspect if proven else "")
         if failing is not None and not proven:

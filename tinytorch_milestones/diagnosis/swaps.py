@@ -30,6 +30,7 @@ _OUTPUT = 32 << 20
 BEGINNINGS: dict[str, dict[str, int]] = {
     "language:stories": {"characters": 100_000, "vocabulary": 300},
     "language:python": {"functions": 400, "prompts": 4},
+    "mlperf:generate": {"characters": 200_000},
 }
 """Recipes whose whole run takes minutes, with settings that let their first steps come at once.
 

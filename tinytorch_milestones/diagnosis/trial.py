@@ -54,10 +54,13 @@ class Trial:
         public = sorted(name for name in self.names if "." not in name)
         if public:
             head.append(f"from tinytorch import {', '.join(public)}")
+        helpers: dict[str, list[str]] = {}
         for name in self.names:
             module, dot, helper = name.rpartition(".")
             if dot:
-                head.append(f"from tinytorch.{module} import {helper}")
+                helpers.setdefault(module, []).append(helper)
+        for module, found in helpers.items():
+            head.append(f"from tinytorch.{module} import {', '.join(found)}")
         return "\n".join([*head, *self.lines, f"print({self.shown})  # {message}"])
 
 

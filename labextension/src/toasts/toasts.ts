@@ -13,12 +13,15 @@ import type { CourseModel, Win } from '../model';
 import { joinPath } from '../paths';
 import type { Preferences } from '../preferences';
 import type { Problem } from '../problems';
-import { allPassed, eventOf, sentence, shorten, winSentence } from './words';
+import { Board, Type } from './board';
+import { Unlocks } from './unlocks';
+import { allPassed, eventOf, sentence, shorten, unlockedSentence, winSentence } from './words';
 
 /** How long a toast that asks for nothing stays, in milliseconds. */
 const QUIET = 4000;
 
-type Type = 'success' | 'warning' | 'error' | 'info';
+/** So many invitations may stand beside each other; more of them are told in one toast. */
+const FEW = 2;
 
 export class CourseToasts {
   constructor(private readonly options: CourseToasts.IOptions) {
@@ -37,7 +40,7 @@ export class CourseToasts {
 
   /** A milestone was started: its invitation is out of date. */
   started(workspace: string, milestone: string): void {
-    this.dismiss(unlockCause(workspace, milestone));
+    this.begun(workspace, milestone);
   }
 
   /** Something the user asked for did not work. Shown whatever the settings say. */
@@ -53,7 +56,7 @@ export class CourseToasts {
   private onEvent(event: CourseEvent): void {
     const { preferences, trans } = this.options;
     if (event.kind === 'milestone') {
-      this.dismiss(unlockCause(event.workspace, event.milestone));
+      this.begun(event.workspace, event.milestone);
       return;
     }
     const words = sentence(event, trans);
@@ -61,10 +64,7 @@ export class CourseToasts {
       return;
     }
     if (event.kind === 'unlocked') {
-      this.show(unlockCause(event.workspace, event.milestone), words, 'success', {
-        autoClose: false,
-        actions: [this.runAction(event)]
-      });
+      this.invite(event, words);
       return;
     }
     const cause = `check/${event.workspace}/${event.module}`;
@@ -72,7 +72,7 @@ export class CourseToasts {
       if (preferences.toasts === 'all') {
         this.show(cause, words, 'success', { autoClose: QUIET, actions: [] });
       } else {
-        this.dismiss(cause);
+        this.board.dismiss(cause);
       }
       return;
     }
@@ -84,7 +84,7 @@ export class CourseToasts {
 
   private onWin({ workspace, milestone }: Win): void {
     const { preferences, trans } = this.options;
-    this.dismiss(unlockCause(workspace, milestone.id));
+    this.begun(workspace, milestone.id);
     if (preferences.toasts === 'none') {
       return;
     }
@@ -101,6 +101,48 @@ export class CourseToasts {
         }
       ]
     });
+  }
+
+  /** Tell of a milestone that was unlocked; where several wait, of all of them in one toast. */
+  private invite(event: CourseEvent, words: string): void {
+    const { workspace, milestone } = event;
+    this.unlocks.add(event);
+    const waiting = this.unlocks.of(workspace);
+    if (waiting.length <= FEW) {
+      this.show(unlockCause(workspace, milestone), words, 'success', {
+        autoClose: false,
+        actions: [this.runAction(event)]
+      });
+      return;
+    }
+    const { trans } = this.options;
+    for (const one of waiting) {
+      this.board.dismiss(unlockCause(workspace, one.milestone));
+    }
+    this.show(unlockCause(workspace), unlockedSentence(waiting, trans), 'success', {
+      autoClose: false,
+      actions: [
+        {
+          label: trans.__('Show'),
+          caption: captioned(trans.__('show them in the panel')),
+          displayType: 'accent',
+          callback: () => {
+            this.execute(CommandIDs.openPanel, {});
+          }
+        }
+      ]
+    });
+  }
+
+  /** A milestone was begun or won: it, and a toast that tells of many, invite no longer. */
+  private begun(workspace: string, milestone: string): void {
+    if (this.unlocks.of(workspace).length > FEW) {
+      this.unlocks.clear(workspace);
+      this.board.dismiss(unlockCause(workspace));
+    } else {
+      this.unlocks.remove(workspace, milestone);
+      this.board.dismiss(unlockCause(workspace, milestone));
+    }
   }
 
   private runAction(event: CourseEvent): Notification.IAction {
@@ -155,29 +197,11 @@ export class CourseToasts {
     type: Type,
     options: Notification.IOptions<null>
   ): void {
-    const message = shorten(words);
-    const before = this.shown.get(cause);
-    if (before?.type === type) {
-      // False when it was closed by hand: then this is a new one.
-      if (Notification.update({ id: before.id, message, type, ...options })) {
-        return;
-      }
-    } else {
-      // Lab keeps the frame of a toast whose type changes: a failure would stay green.
-      this.dismiss(cause);
-    }
-    this.shown.set(cause, { id: Notification.emit(message, type, options), type });
+    this.board.show(cause, shorten(words), type, options);
   }
 
-  private dismiss(cause: string): void {
-    const before = this.shown.get(cause);
-    if (before) {
-      Notification.dismiss(before.id);
-      this.shown.delete(cause);
-    }
-  }
-
-  private readonly shown = new Map<string, { id: string; type: Type }>();
+  private readonly unlocks = new Unlocks();
+  private readonly board = new Board(Notification);
 }
 
 export namespace CourseToasts {
@@ -194,7 +218,8 @@ function captioned(words: string): string {
   return `TinyTorch: ${words}`;
 }
 
-function unlockCause(workspace: string, milestone: string): string {
+/** The cause of an invitation; without a milestone that of the toast that tells of many. */
+function unlockCause(workspace: string, milestone = ''): string {
   return `unlocked/${workspace}/${milestone}`;
 }
 

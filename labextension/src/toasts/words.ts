@@ -56,6 +56,30 @@ export function sentence(event: CourseEvent, trans: TranslationBundle): string {
   }
 }
 
+/** What is said of several milestones that were unlocked: as many of their names as find room. */
+export function unlockedSentence(
+  events: readonly CourseEvent[],
+  trans: TranslationBundle,
+  longest = LONGEST
+): string {
+  const count = String(events.length);
+  // without the years, to have room for more of them
+  const names = events.map(event => titled(event).replace(/, \d{4}$/, ''));
+  const all = trans.__('%1 milestones unlocked: %2', count, names.join(', '));
+  if (all.length <= longest) {
+    return all;
+  }
+  let shown = names.length;
+  let words: string;
+  do {
+    shown -= 1;
+    const some = names.slice(0, shown).join(', ');
+    const left = String(names.length - shown);
+    words = trans.__('%1 milestones unlocked: %2, and %3 more', count, some, left);
+  } while (words.length > longest && shown > 1);
+  return words;
+}
+
 /** What is said when a milestone was won. */
 export function winSentence(milestone: MilestoneState, trans: TranslationBundle): string {
   const line = trans.__('Milestone complete: %1, %2', milestone.title, String(milestone.year));
