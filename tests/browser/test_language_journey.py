@@ -55,6 +55,7 @@ def test_a_transformer_is_trained_and_asked(
     page.screenshot(path=shots / "03-asked.png")
     here.run("apputils:change-theme", theme="JupyterLab Dark")
     page.locator("body[data-jp-theme-light='false']").wait_for(state="attached")
+    page.locator("#jupyterlab-splash").wait_for(state="detached")
     pictures.first.scroll_into_view_if_needed()
     page.screenshot(path=shots / "04-dark.png")
 
