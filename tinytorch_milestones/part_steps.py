@@ -157,7 +157,7 @@ class Training:
             "gates": msgspec.to_builtins(self._part.gates),
             "keep": "" if self._keep is None else str(self._keeper.scratch("")),
         }
-        if self._run.shows and self._part.plays not in (None, "digits"):
+        if self._run.shows and self._part.pictured:
             job["show"] = True
         if resume is not None:
             job["resume"] = msgspec.to_builtins(resume)

@@ -18,6 +18,7 @@ import msgspec
 import pytest
 from threadpoolctl import threadpool_limits
 
+from tests.knockouts.deployment import DEPLOYMENT
 from tests.knockouts.gradients import GRADIENTS
 from tests.knockouts.language import LANGUAGE
 from tests.knockouts.photographs import ON_PHOTOGRAPHS
@@ -31,7 +32,7 @@ from tinytorch_milestones.training.gates import Settled, judge_all
 from tinytorch_milestones.training.implementation import Implementation, reference_root
 from tinytorch_milestones.training.recipes import load_recipe
 
-KNOCKOUTS = [*RULES, *GRADIENTS, *VISION, *ON_PHOTOGRAPHS, *LANGUAGE, *WRITTEN]
+KNOCKOUTS = [*RULES, *GRADIENTS, *VISION, *ON_PHOTOGRAPHS, *LANGUAGE, *WRITTEN, *DEPLOYMENT]
 
 
 def _named(milestone: str, part: str) -> str:
@@ -119,7 +120,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 # parts that are judged like another one, by the same code with other settings: of these one
 # knock-out for each gate is enough every time, the others are run by `make test-long`
 ALIKE = {"basic-inference", "machines-can-see", "computer-vision", "reverse"}
-ALIKE |= {"train-real-ai", "advanced-vision"}
+ALIKE |= {"train-real-ai", "advanced-vision", "profile", "compress", "generate", "report"}
 EVERY_CASE = [(k, part, gate) for k in KNOCKOUTS for part, gate in k.fails.items()]
 FIRST = {(part, gate): k for k, part, gate in reversed(EVERY_CASE)}
 CASES = [
@@ -155,6 +156,7 @@ SEEDS = {"mnist": 3, "digits": 8, "basic-inference": 2, "machines-can-see": 2}
 SEEDS |= {"full-training": 2, "train-real-ai": 1, "advanced-vision": 1}
 SEEDS |= {"cnn-digits": 5, "cnn-mnist": 1, "computer-vision": 1}
 SEEDS |= {"copy": 2, "reverse": 1, "learned": 10, **dict.fromkeys(WRITING, 3)}
+SEEDS |= {"profile": 1, "compress": 1, "generate": 1, "report": 1}
 
 
 # what takes minutes is run by `make test-long`
@@ -170,6 +172,7 @@ def test_correct_code_passes_whatever_the_seed(part: str) -> None:
 
 SHUFFLED = {"trained": 10, "photo": 10, "crisis": 10, "learned": 5, "digits": 4, "mnist": 1}
 SHUFFLED |= {"cnn-digits": 1, "cnn-mnist": 1, "copy": 1, "reverse": 1}
+SHUFFLED |= {"profile": 1, "compress": 1}
 
 
 @pytest.mark.parametrize("part", SHUFFLED)

@@ -67,6 +67,7 @@ _PLAYED: dict[str, Plays] = {
     **dict.fromkeys(("transformer:copy", "transformer:reverse"), "sequence"),
     "language:stories": "text",
     "language:python": "python",
+    "mlperf:generate": "text",
 }
 
 
@@ -89,6 +90,11 @@ class Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         """What can be played with its network: it reads drawn digits, or goes on with a sequence,
         a text or a Python function. None where there is nothing to play."""
         return None if self.coming else _PLAYED.get(self.recipe)
+
+    @property
+    def pictured(self) -> bool:
+        """Whether a terminal can show its pictures: of language, and of what a network costs."""
+        return self.plays not in (None, "digits") or self.recipe.startswith("mlperf:")
 
     @property
     def reads_digits(self) -> bool:

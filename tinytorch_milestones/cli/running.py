@@ -271,12 +271,14 @@ class LiveView:
         return Group(*lines) if final else Group(*lines, Text("Ctrl-C stops the run", "dim"))
 
     def _seen(self, run: Run, width: int, room: int) -> list[Text]:
-        """What a model of language sees and says, where the charts leave room for it."""
+        """What a network sees, says or costs, where the charts leave room for it."""
         if run.seen is None:
             return []
+        from tinytorch_milestones.cli.costs import show_costs
         from tinytorch_milestones.cli.seen import show_seen
 
-        return show_seen(run.seen, width, room - _LEAST_CHART)
+        room -= _LEAST_CHART
+        return show_seen(run.seen, width, room) or show_costs(run.seen, width, room)
 
     def _bar(self, run: Run, width: int) -> Text:
         from rich.text import Text

@@ -12,6 +12,7 @@ from tinytorch_milestones.errors import TinyTorchError
 from tinytorch_milestones.training.clouds import Array
 from tinytorch_milestones.training.implementation import Framework
 from tinytorch_milestones.training.player import Weighted
+from tinytorch_milestones.training.wordlist import Words
 
 Kind = Literal["text", "python", "sequence"]
 
@@ -46,6 +47,7 @@ class Bound(msgspec.Struct, frozen=True, kw_only=True):
     ends: str = ""  # it stops where what it wrote contains this; "": nowhere
     longest: int = 0  # tokens it writes at most, 0: as many as it is asked for
     prompts: tuple[str, ...] = ()  # prompts to offer, none of them trained on
+    cached: bool = False  # whether it writes with the student's own cache
 
 
 class Author(Weighted):
@@ -66,6 +68,8 @@ class Author(Weighted):
         super().__init__(fw, model, settings)
         self.tokenizer = tokenizer
         self.bound = bound
+        # made now, by the classes that the model is made of
+        self._writer = fw.KVCache(model) if bound.cached else model
 
     @property
     def kind(self) -> Kind:
@@ -94,7 +98,7 @@ class Author(Weighted):
         count = min(max_new_tokens, longest) if longest else max_new_tokens
         new: list[int] = []
         told = ""
-        stream = self.model.stream(tokens, count, temperature=temperature, top_k=top_k, seed=seed)
+        stream = self._writer.stream(tokens, count, temperature=temperature, top_k=top_k, seed=seed)
         try:
             while True:
                 # what a generator has yet to say must not be asked of it after its last word
@@ -124,7 +128,7 @@ class Author(Weighted):
     ) -> list[tuple[str, float]]:
         """The likeliest tokens after these, as text, each with its probability."""
         found = np.asarray(
-            self.model.next_probabilities(tokens, temperature=temperature, top_k=top_k)
+            self._writer.next_probabilities(tokens, temperature=temperature, top_k=top_k)
         )
         order = np.argsort(-found, kind="stable")[:_BEST]
         return [
@@ -153,6 +157,8 @@ def tokenizer_of(fw: Framework, about: Mapping[str, Any]) -> Tokenizer:
     if kind == "characters":
         made = fw.CharTokenizer(about["characters"])
         return made
+    if kind == "words":
+        return Words(about["words"])
     return Symbols(str(about["letters"]), int(about["count"]))
 
 

@@ -138,7 +138,8 @@ class _Stream:
                 self._evidence.fold(step)
                 if self._settled.after(self._evidence):
                     break
-                if self._shows and self._looking <= _LOOKING * (moment - self._begun):
+                in_time = self._looking <= _LOOKING * (moment - self._begun)
+                if self._shows and (step.watch or in_time):
                     self._look(step)
                 if step.checkpoint is not None and self._keep:
                     self._save(step, step.checkpoint)

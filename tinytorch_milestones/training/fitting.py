@@ -150,6 +150,9 @@ class Fit:
         """Ask the model about everything held out, or about a sample of it."""
         raise NotImplementedError
 
+    def taken(self) -> None:
+        """Called after every step of the student's optimizer, before anything is measured."""
+
     def looked(self) -> dict[str, float]:
         """What is measured besides, whenever gradients and weights are looked at."""
         return {}
@@ -176,6 +179,7 @@ class Fit:
             with self._calls.counting() if number in (2, total // 2) else nullcontext():
                 try:
                     report, diverged = next(fit, None), ""
+                    self.taken()
                 except FloatingPointError as error:
                     # a Trainer may refuse a loss that is no number; gates judge what it came to
                     report, diverged = None, str(error)

@@ -17,7 +17,7 @@ from tinytorch_milestones.training.steps import Step
 
 RecipeFunction = Callable[[Framework, Settings], Iterator[Step]]
 
-_FILES = ("perceptron", "xor", "mlp", "cnn", "cifar", "transformer", "language")
+_FILES = ("perceptron", "xor", "mlp", "cnn", "cifar", "transformer", "language", "mlperf")
 
 
 class Recipe(msgspec.Struct, frozen=True):

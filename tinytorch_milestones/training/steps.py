@@ -48,6 +48,8 @@ class Step(msgspec.Struct, kw_only=True):
     # student's Trainer knows to a path (".npz") and returns what the recipe must know besides, as
     # JSON values. Called before the next step or not at all. Never sent between processes.
     checkpoint: Callable[[Path], dict[str, Any]] | None = None
+    # worth a picture of its own, whenever the last one was: such steps are few, or the race is on
+    watch: bool = False
 
 
 VIEWS = {
@@ -57,6 +59,10 @@ VIEWS = {
     "table": "rows [[str]], columns [str], title",
     "heads": "tokens [str], heads (k, t, t) 0..1, names [str], title; rows, expected, table",
     "texts": "samples [{prompt, text, note, good}], title; heads, names, tokens",
+    "pareto": "points [{name, bytes, accuracy, speed}] in the order they came, title",
+    "roofline": "flops, bandwidth, points [{name, label, intensity, flops}], title",
+    "intervals": "rows [{name, told, ratio, low, high}], the first one the baseline; title, table",
+    "race": "prompt, lanes [{name, text, tokens, of, seconds}] of two writers, title; rate",
 }
 """What the dict of a view holds, beside its "kind"; after the semicolon what it may hold.
 
@@ -72,4 +78,9 @@ heads: how much each token (row) takes from each (column); tokens names the colu
 where they differ; expected: [(row, column)], the places where a mechanism should look; table:
 {"columns": [str], "rows": [[str]]}, examples and what the model answered. samples: {"prompt": str,
 "text": what was written after it, "note": "right", "wrong: ..." or "", "good": bool or None}.
+
+pareto: bytes of a file, accuracy 0..1 of what was loaded from it, speed as a multiple of the first
+point's. roofline: what the machine can do at best, in float operations and in bytes a second; of
+each point its operations for each byte and a second. race: tokens written so far `of` all; rate:
+tokens a second, measured by itself.
 """

@@ -66,7 +66,7 @@ def learn(fw: Framework, settings: Settings, problem: Problem) -> Iterator[Step]
     for array in (training.inputs, training.labels, problem.held_out.inputs):
         array.flags.writeable = False
     fw.manual_seed(settings.seed)
-    model = _model(fw, settings, problem)
+    model = model_of(fw, settings, problem)
     learner = Learner(
         fw, model, problem.held_out, binary=problem.design.binary, given=problem.given
     )
@@ -112,7 +112,8 @@ class _Fit(fitting.Fit):
         return {}
 
 
-def _model(fw: Framework, settings: Settings, problem: Problem) -> Any:
+def model_of(fw: Framework, settings: Settings, problem: Problem) -> Any:
+    """The model that learns: the one that was given, the recipe's own, or the standard one."""
     inputs = problem.training.inputs
     outputs = 1 if problem.design.binary else problem.classes
     if settings.model is None and problem.network is not None:
@@ -134,4 +135,4 @@ def _model(fw: Framework, settings: Settings, problem: Problem) -> Any:
     return settings.model
 
 
-__all__ = ["OPTIONS", "Problem", "design_of", "learn"]
+__all__ = ["OPTIONS", "Problem", "design_of", "learn", "model_of"]

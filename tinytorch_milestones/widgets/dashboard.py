@@ -89,13 +89,13 @@ class Dashboard:
 
     def stepped(self, step: Step, run: Run) -> None:
         """Draw when it is time to; otherwise this costs two comparisons."""
-        if step.step < self._at_step or time.perf_counter() < self._due:
+        if not step.watch and (step.step < self._at_step or time.perf_counter() < self._due):
             return
         if not self._draws:
             self._due = float("inf")
             return
         begin = time.perf_counter()
-        if begin < self._figure_due:
+        if begin < self._figure_due and not step.watch:
             self._bar(run)
             self._due = min(self._figure_due, begin + _BAR_GAP)
             return
@@ -105,7 +105,9 @@ class Dashboard:
         self._try(lambda: self._frame(run, step))
         cost = time.perf_counter() - begin if self._begun else 0.0
         self._begun = True
-        if self._pace and self._is_short(step, run):
+        if step.watch:
+            self._at_step = 0  # what it cost is no reason to draw the training less often
+        elif self._pace and self._is_short(step, run):
             self._stretch(step)
         else:
             self._throttle(cost, run.seconds)

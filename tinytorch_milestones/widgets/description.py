@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,10 +10,12 @@ import numpy as np
 from tinytorch_milestones.catalog.model import Part
 from tinytorch_milestones.state import PartReport
 from tinytorch_milestones.widgets import confusion
+from tinytorch_milestones.widgets.charts import size_text
 from tinytorch_milestones.widgets.filters import layer_of
 from tinytorch_milestones.widgets.gradients import layer_norms, state_of
 from tinytorch_milestones.widgets.heads import Shown, aims, shown_of
 from tinytorch_milestones.widgets.letters import written
+from tinytorch_milestones.widgets.race import pace_text
 from tinytorch_milestones.widgets.texts import note_of
 
 if TYPE_CHECKING:
@@ -64,6 +66,7 @@ def _seen(picture: dict[str, Any]) -> list[str]:
     if (shown := shown_of(picture)) is not None:
         words.append(_heads(shown))
     words += [_sample(sample) for sample in picture.get("samples") or ()]
+    words += costs(picture)
     if table := picture.get("table"):
         words += [", ".join(str(cell) for cell in row if cell) + "." for row in table["rows"]]
     if "guesses" in picture:
@@ -83,6 +86,36 @@ def _seen(picture: dict[str, Any]) -> list[str]:
     if worst := (picture.get("extremes") or {}).get("worst"):
         words += _mistakes(worst)
     return words
+
+
+def costs(picture: Mapping[str, Any]) -> list[str]:
+    """What a network weighs, does and writes, a sentence for each point or lane of a picture."""
+    match picture.get("kind"):
+        case "pareto":
+            return [
+                f"{p['name']}: {size_text(p['bytes'])}, {p['accuracy']:.1%} right, "
+                f"{p['speed']:.1f} times as fast as the first."
+                for p in picture["points"]
+            ]
+        case "roofline":
+            last = {p["name"]: p for p in picture["points"]}
+            noun = picture.get("noun", "")
+            roof = picture["flops"], picture["bandwidth"]
+            told = [f"At best {roof[0] / 1e9:.0f} GFLOP/s and {roof[1] / 1e9:.0f} GB/s."]
+            for name, p in last.items():
+                share = p["flops"] / min(roof[0], p["intensity"] * roof[1])
+                told.append(
+                    f"{name}, {noun} {p['label']}: {p['intensity']:.2g} FLOP a byte, "
+                    f"{p['flops'] / 1e9:.2g} GFLOP/s, {share:.0%} of what is possible."
+                )
+            return told
+        case "race":
+            return [f"{lane['name']}: {pace_text(lane)}." for lane in picture["lanes"]]
+        case "table":
+            rows = [picture["columns"], *picture["rows"]]
+            return [", ".join(str(cell) for cell in row if cell) + "." for row in rows]
+        # what intervals show stands in their table too, which is told as any other is
+    return []
 
 
 def _heads(shown: Shown) -> str:

@@ -23,6 +23,7 @@ _NAMES = 0.62  # beside it, for the classes' names
 # of language: attention maps with their tokens, in one row or two, and what a model writes
 _HEADS, _HEADS_WIDE, _TWO_ROWS = 1.78, 2.3, 1.75
 _TEXTS = 3.9  # height of the figure with texts, at least
+_CHART = 3.6  # and with a chart of its own axes
 _LAYERS, _LAYER = 1.7, 0.13  # inches of gradients at most, and of each layer
 _LAYER_NAME = 0.98  # inches before its bar
 
@@ -50,6 +51,10 @@ def panels_of(picture: dict[str, Any] | None, *, final: bool = False) -> frozens
         return frozenset()
     if picture.get("kind") in ("heads", "texts"):
         return _language_panels(picture)
+    if picture.get("kind") == "race":
+        return frozenset(("texts",))  # as tall as these
+    if picture.get("kind") in ("pareto", "roofline", "intervals"):
+        return frozenset(("chart",))
     if "images" not in picture:
         return frozenset()
     band = {name for name in _BAND_PANELS if picture.get(name)}
@@ -126,7 +131,9 @@ class Layout:
         below = high + _STRIP_ABOVE + _STRIP_BELOW if high else 0.0
         under = _TALLY + _TALLY_ABOVE + _TALLY_BELOW if tally else 0.0
         self.height = HEIGHT + below + under
-        curves = (under + below + _BELOW, HEIGHT - _ABOVE - _BELOW)
+        if "chart" in panels:
+            self.height = max(self.height, _CHART)
+        curves = (under + below + _BELOW, self.height - under - below - _ABOVE - _BELOW)
         self.loss, self.accuracy = Box(*_FIRST, *curves), Box(*_SECOND, *curves)
         # without a band the view reaches down beside the gradients
         foot = under + (below + 0.1 if band else 0.15)

@@ -14,10 +14,12 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.lines import Line2D
 
+from tinytorch_milestones.widgets.charts import Intervals, Pareto, Roofline
 from tinytorch_milestones.widgets.confusion import Evaluation
 from tinytorch_milestones.widgets.heads import Heads
 from tinytorch_milestones.widgets.images import Images
 from tinytorch_milestones.widgets.placing import inches
+from tinytorch_milestones.widgets.race import Race
 from tinytorch_milestones.widgets.texts import Texts
 from tinytorch_milestones.widgets.theme import Theme
 
@@ -280,6 +282,10 @@ KINDS: dict[str, type[View]] = {
     "evaluation": Evaluation,
     "heads": Heads,
     "texts": Texts,
+    "pareto": Pareto,
+    "roofline": Roofline,
+    "intervals": Intervals,
+    "race": Race,
 }
 
 
