@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
+from matplotlib.patheffects import AbstractPathEffect, withStroke
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator
 
 from tinytorch_milestones.widgets.placing import Box, Ground, inches
@@ -29,6 +30,8 @@ class _Chart:
         self.moving: list[Artist] = []  # nothing: it changes now and then, and stands meanwhile
         self.still = 0  # how often it changed
         self._drawn: list[Artist] = []
+        # keeps words apart from a line that they stand on
+        self._halo: list[AbstractPathEffect] = [withStroke(linewidth=2.5, foreground=theme.paper)]
         self._told: Any = None
         box, (wide, high) = axes.get_position(), inches(axes)
         left, below = left / wide * box.width, _BELOW / high * box.height
@@ -154,6 +157,7 @@ class Pareto(_Chart):
                 color=self.theme.muted if number else self.theme.text,
                 zorder=6,
                 parse_math=False,
+                path_effects=self._halo,
             )
             self._drawn.append(words)
             ground.taken.append(Box(left, bottom, left + wide, bottom + pitch))
@@ -313,6 +317,7 @@ class Intervals(_Chart):
                 words = axes.text(
                     left, place - up, text, fontsize=size, color=shade, parse_math=False, zorder=6
                 )
+                words.set_path_effects(self._halo)
                 words.set_fontweight("bold" if text is name else "normal")
                 self._drawn.append(words)
 
