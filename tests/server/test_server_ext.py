@@ -11,6 +11,7 @@ import msgspec
 import pytest
 
 from tests.server.live import Client, on_server
+from tinytorch_milestones.errors import WorkspaceError
 from tinytorch_milestones.server_ext import TinyTorchApp
 from tinytorch_milestones.server_handlers import HANDLERS
 from tinytorch_milestones.state import State
@@ -161,7 +162,6 @@ async def test_a_page_of_another_origin_cannot_post(
         ("complete", {"module": "01"}, 400, "bad_request"),
         ("complete", {"path": 3, "module": "01"}, 400, "bad_request"),
         ("complete", {"path": "my course", "module": "01_tensr"}, 404, "unknown_name"),
-        ("complete", {"path": "my course", "module": "20"}, 409, "workspace"),
         ("track", {"path": "my course", "track": "histry"}, 404, "unknown_name"),
         ("trust", {}, 400, "bad_request"),
         ("settings", {"check_on_save": "no"}, 400, "bad_request"),
@@ -179,6 +179,19 @@ async def test_wrong_requests_are_explained(
 ) -> None:
     found, problem = await client.refusal(client.post(endpoint, **body))
     assert (found, problem["reason"]) == (status, reason)
+
+
+@on_server
+async def test_what_a_course_cannot_do_is_explained(
+    client: Client, course: Tracker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise WorkspaceError("01 Tensor is not written yet.", "Wait for it.")
+
+    monkeypatch.setattr(Tracker, "complete_module", refuse)
+    request = client.post("complete", path="my course", module="01")
+    status, problem = await client.refusal(request)
+    assert (status, problem["reason"], problem["remedy"]) == (409, "workspace", "Wait for it.")
 
 
 @on_server
