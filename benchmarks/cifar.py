@@ -19,6 +19,7 @@ import resource
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from typing import Any
 
 from peers import HEADER, Measured, accelerated, compare
@@ -26,6 +27,7 @@ from peers import HEADER, Measured, accelerated, compare
 MILESTONES = {"converge": "full-training", "objects": "train-real-ai", "vision": "advanced-vision"}
 WIDTHS = (24, 48, 96)
 STEPS = 10  # a measurement
+TARGET = 1.6 if accelerated() else 2.0  # of our time / torch's with images first
 
 
 def _batch(size: int) -> tuple[Any, Any]:
@@ -212,7 +214,9 @@ def _steps() -> None:
     for size in (64, 128):
         os.environ["CIFAR_BATCH"] = str(size)
         what = f"CIFAR step, batch of {size}"
-        for figure in compare(__file__, what, rounds=9, target=2.0):
+        for figure in compare(__file__, what, rounds=9):
+            if figure.peer == "torch, NCHW":  # what the limits were set for
+                figure = replace(figure, target=TARGET)
             print(figure.row(), flush=True)
         memory[what] = {name: _peak_of(name) for name in WORK}
     print("\n| peak memory (MB) | " + " | ".join(WORK) + " |\n|---|" + "---|" * len(WORK))
