@@ -319,3 +319,12 @@ def test_an_instrument_that_is_not_to_be_trusted_measures_nothing(
     (only,) = steps(fw, "report", **QUICK)
     assert only.symptom == "it does not refuse a program that computes something else"
     assert failed("report", [only])["refused"] == "1"
+
+
+@pytest.mark.parametrize("chosen", [{"characters": 10}, {"context": 100_000}])
+def test_a_text_that_is_too_short_is_told(fw: Framework, chosen: dict[str, int]) -> None:
+    recipe = load_recipe("mlperf:generate")
+    part = next(part for part in load().milestone("mlperf").parts if part.id == "generate")
+    with pytest.raises(TinyTorchError, match="shorter than one context") as caught:
+        next(recipe.function(fw, recipe.settings(part.settings, {"characters": 20_000, **chosen})))
+    assert "smaller context" in caught.value.remedy

@@ -135,6 +135,13 @@ def learn(
 
     `judge`: the checks of this design, where a recipe needed them done before it made its task.
     """
+    for what, examples in (("to learn from", task.training), ("held out", task.held_out)):
+        if not len(examples):
+            raise TinyTorchError(
+                f"The text {what} is shorter than one context of {task.shape.context_length} "
+                "tokens.",
+                "Give more characters, or a smaller context.",
+            )
     rng = np.random.default_rng([settings.seed, 9])
     judge = judge or fitting.examined(fw, settings, task.design)
     if judge.failed:
