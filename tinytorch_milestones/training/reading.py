@@ -99,25 +99,19 @@ class Reader(Learner):
         return worst
 
     def position(self) -> float:
-        """How much the order of the tokens before an answer counts for it.
+        """How much the order of the tokens before the last one counts for the last answer.
 
         The change that shuffling them makes in its probabilities, relative to that which other
-        tokens in their places make: 0 where order counts for nothing, 1 where it is all. Taken at
-        the last place of a window at which something is asked: what a model says of the filling
-        behind it, nobody has taught it.
+        tokens in their places make: 0 where order counts for nothing, 1 where it is all.
         """
         rows = self.held_out.inputs[:_ROWS]
-        asked = self.held_out.labels[:_ROWS] >= 0
-        ends = rows.shape[1] - 1 - np.argmax(asked[:, ::-1], axis=1)
         rng = np.random.default_rng(18)
         mixed, other = rows.copy(), rows.copy()
+        mixed[:, :-1] = rng.permuted(rows[:, :-1], axis=1)
         known = np.unique(rows)
-        for row, end in enumerate(ends):
-            mixed[row, :end] = rng.permutation(rows[row, :end])
-            other[row, :end] = known[rng.integers(0, len(known), end)]
-        each = np.arange(len(rows))
+        other[:, :-1] = known[rng.integers(0, len(known), other[:, :-1].shape)]
         now, then, elsewhere = (
-            oracle.softmax(self.logits(tokens)[each, ends].astype(np.float64))
+            oracle.softmax(self.logits(tokens)[:, -1].astype(np.float64))
             for tokens in (rows, mixed, other)
         )
         shuffled, replaced = float(np.abs(now - then).sum()), float(np.abs(now - elsewhere).sum())
