@@ -12,7 +12,7 @@ from threadpoolctl import threadpool_limits
 
 from tinytorch_milestones.catalog import Part, load
 from tinytorch_milestones.errors import TinyTorchError
-from tinytorch_milestones.training import cached
+from tinytorch_milestones.training import cached, clocks
 from tinytorch_milestones.training.author import Author, Bound, describe
 from tinytorch_milestones.training.cached import Raced
 from tinytorch_milestones.training.clocks import HandClock, machine_roof, paired, times_as_fast
@@ -111,8 +111,21 @@ def test_paired_measurements_come_in_turns() -> None:
     assert seconds.shape == (2, 4)
     assert order[-8:] == [0, 1, 1, 0, 0, 1, 1, 0]
     assert times_as_fast(np.array([2.0, 9.0, 2.0]), np.array([1.0, 1.0, 2.0])) == 2.0
+
+
+def test_the_roof_counts_operations_and_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert min(machine_roof()) > 0
+    calls: list[Any] = []
+
+    def quarter_of_a_second(programs: list[Any], rounds: int) -> Any:
+        calls.extend(programs)
+        return np.array([[0.5, 0.25, 0.25]])
+
+    monkeypatch.setattr(clocks, "paired", quarter_of_a_second)
     flops, bandwidth = machine_roof()
-    assert flops > bandwidth > 0
+    side = len(calls[0]())
+    assert flops == 4 * (2 * side**3)  # a product and a sum for each, four times a second
+    assert bandwidth == 4 * (2 * 4 * (1 << 22))  # every number is read and written
 
 
 # words

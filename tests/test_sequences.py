@@ -300,6 +300,13 @@ def test_causality_and_order_are_measured(fw: Framework) -> None:
 
     assert reader(forget).position() < 1e-4
 
+    def deeper(model: Any) -> None:
+        """Two layers: the mask tells the second one an order, and still no place."""
+        model.blocks += SHAPE.build(fw).blocks
+        forget(model)
+
+    assert reader(deeper).position() < 1e-4
+
     class Unmasked(fw.Layer):  # type: ignore[misc, name-defined]
         def __init__(self, block: Any) -> None:
             self.block = block
