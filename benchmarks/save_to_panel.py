@@ -20,7 +20,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from tests.browser.conftest import CHROMIUM_FLAGS, Lab
+from tests.browser.conftest import CHROMIUM_FLAGS
+from tests.browser.lab import Lab
 from tinytorch_milestones.tracker import Tracker
 
 WAIT_FOR_CHECK = """([module, before]) => {

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import numpy as np
 
 from tests.mutants import all_mutants
 from tests.mutants.judge import REPOSITORY
@@ -95,3 +96,24 @@ def run_snippet(root: Path, snippet: str) -> str:
         check=True,
     )
     return done.stdout.strip()
+
+
+def numbers_in(text: str) -> list[float]:
+    """The numbers of a printed array."""
+    for sign in "[](),\n":
+        text = text.replace(sign, " ")
+    return [float(word) for word in text.split()]
+
+
+def check_snippet(root: Path, number: str, name: str) -> None:
+    """A mutant's snippet prints something else with the right code: what its comment says."""
+    right = root / "right"
+    shutil.copytree(root / "tinytorch", right / "tinytorch")
+    break_(root, number, name)
+    first = found_in(root, [number])[0]
+    wrong, good = run_snippet(root, first.snippet), run_snippet(right, first.snippet)
+    assert wrong != good
+    told = first.snippet.rpartition("  # ")[2].removesuffix(" is right")
+    # of what stands at a place, the comment says the place too
+    if " at [" not in first.message:
+        assert np.allclose(numbers_in(good), numbers_in(told), rtol=1e-3)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from tests.diagnosing import (
@@ -14,11 +12,12 @@ from tests.diagnosing import (
     MODULES,
     break_,
     change,
+    check_snippet,
+    diagnosed,
     file_of,
     found_in,
     framework_in,
     imports_forgotten,
-    run_snippet,
 )
 from tests.mutants import __main__ as table
 from tests.mutants import all_mutants
@@ -140,8 +139,6 @@ def root(tmp_path: Path) -> Path:
 def test_a_mistake_is_found_where_it_is_on_a_small_input(
     root: Path, monkeypatch: pytest.MonkeyPatch, name: str, task: str, says: str
 ) -> None:
-    if task[:2] not in MODULES:
-        pytest.skip("this module is still coming")
     monkeypatch.setattr(child, "_SHRUNK", 1)  # what follows from it need not be small
     break_(root, task[:2], name)
     first = found_in(root, [task[:2]])[0]
@@ -162,23 +159,7 @@ def test_a_mistake_is_found_where_it_is_on_a_small_input(
     ],
 )
 def test_the_snippet_shows_what_the_sentence_says(root: Path, number: str, name: str) -> None:
-    if number not in MODULES:
-        pytest.skip("this module is still coming")
-    right = root / "right"
-    shutil.copytree(root / "tinytorch", right / "tinytorch")
-    break_(root, number, name)
-    first = found_in(root, [number])[0]
-    wrong, good = run_snippet(root, first.snippet), run_snippet(right, first.snippet)
-    assert wrong != good
-    told = first.snippet.rpartition("  # ")[2].removesuffix(" is right")
-    if " at [" not in first.message:
-        assert np.allclose(_numbers(good), _numbers(told), rtol=1e-3)
-
-
-def _numbers(text: str) -> list[float]:
-    for sign in "[](),\n":
-        text = text.replace(sign, " ")
-    return [float(word) for word in text.split()]
+    check_snippet(root, number, name)
 
 
 def test_an_unsolved_task_is_named(root: Path) -> None:
@@ -217,6 +198,14 @@ def test_what_leans_on_a_mistake_comes_after_it(root: Path) -> None:
     # the copy that is pruned is made by 15
     later = {one.module for one in diagnosis.findings if one.follows}
     assert later <= {number for number in DEPLOYMENT if number > "15"}
+
+
+def test_operations_and_swap_name_the_module_in_mlperf(root: Path) -> None:
+    break_(root, "16", "first-columns")
+    found = diagnosed(root, "mlperf", "compress")
+    assert (found.culprit, found.sure, found.part) == ("16", "both", "compress")
+    assert found.next_command == found.findings[0].hint == "%hint 16.cut"
+    assert [(swap.modules, swap.passed) for swap in found.swaps] == [([], False), (["16"], True)]
 
 
 def test_the_part_that_leans_on_the_suspect_is_run_first(

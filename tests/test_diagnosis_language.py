@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,11 +12,11 @@ from tests.diagnosing import (
     CATALOG,
     break_,
     change,
+    check_snippet,
     diagnosed,
     found_in,
     framework_in,
     imports_forgotten,
-    run_snippet,
 )
 from tinytorch_milestones.catalog import Part
 from tinytorch_milestones.diagnosis import child, diagnose, swaps
@@ -138,20 +137,7 @@ def test_a_mistake_is_found_where_it_is_on_a_small_input(
     ],
 )
 def test_the_snippet_shows_what_the_sentence_says(root: Path, number: str, name: str) -> None:
-    right = root / "right"
-    shutil.copytree(root / "tinytorch", right / "tinytorch")
-    break_(root, number, name)
-    first = found_in(root, [number])[0]
-    wrong, good = run_snippet(root, first.snippet), run_snippet(right, first.snippet)
-    assert wrong != good
-    told = first.snippet.rpartition("  # ")[2].removesuffix(" is right")
-    assert np.allclose(_numbers(good), _numbers(told), rtol=1e-3)
-
-
-def _numbers(text: str) -> list[float]:
-    for sign in "[],\n":
-        text = text.replace(sign, " ")
-    return [float(word) for word in text.split()]
+    check_snippet(root, number, name)
 
 
 def test_an_unsolved_task_is_named_once(root: Path) -> None:

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from tests.alternatives import HERE, applied
 from tests.diagnosing import (
     break_,
     change,
+    check_snippet,
     diagnosed,
     file_of,
     found_in,
     framework_in,
     imports_forgotten,
-    run_snippet,
 )
 from tinytorch_milestones.diagnosis.sliding import Window
 
@@ -92,16 +90,7 @@ def test_averages_are_tried_although_no_task_makes_them(root: Path) -> None:
     "name", ["windows-flipped", "weight-flipped", "max-is-min", "eval-unshifted"]
 )
 def test_the_snippet_shows_what_the_sentence_says(root: Path, name: str) -> None:
-    right = root / "right"
-    shutil.copytree(root / "tinytorch", right / "tinytorch")
-    break_(root, "09", name)
-    first = found_in(root, ["09"])[0]
-    wrong, good = run_snippet(root, first.snippet), run_snippet(right, first.snippet)
-    assert wrong != good
-    told = first.snippet.rpartition("  # ")[2].removesuffix(" is right")
-    for sign in "[],\n":
-        good, told = good.replace(sign, " "), told.replace(sign, " ")
-    assert np.allclose([float(n) for n in good.split()], [float(n) for n in told.split()])
+    check_snippet(root, "09", name)
 
 
 def test_an_unsolved_task_is_named_once(root: Path) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.browser.conftest import ON_SCREEN
+from tests.browser.lab import ON_SCREEN
 from tests.digit_strokes import DIGITS, drawn
 from tinytorch_milestones.catalog import load
 
@@ -152,12 +152,10 @@ def used_otherwise(here: Any, surface: Surface, shots: Path) -> None:
     surface.draw(3, 60, 40, 190)
     assert surface.read() == 3
     page.screenshot(path=shots / "03-light.png")
-    here.run("apputils:change-theme", theme="JupyterLab Dark")
-    page.locator("body[data-jp-theme-light='false']").wait_for(state="attached")
+    here.theme("Dark")
     surface.root.screenshot(path=shots / "04-dark.png")
     page.screenshot(path=shots / "05-dark-page.png")
-    here.run("apputils:change-theme", theme="JupyterLab Light")
-    page.locator("body[data-jp-theme-light='true']").wait_for(state="attached")
+    here.theme("Light")
     page.set_viewport_size({"width": 760, "height": 900})
     surface.root.scroll_into_view_if_needed()
     assert surface.root.evaluate("e => e.scrollWidth <= e.clientWidth")

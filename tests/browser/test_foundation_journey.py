@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tests.browser.conftest import ON_SCREEN
+from tests.browser.lab import ON_SCREEN
 from tests.browser.test_student_journey import find_milestones, solutions, wait_complete
 
 MODULES = ["04_losses", "05_dataloader", "06_autograd", "07_optimizers", "08_training"]

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.browser.conftest import ON_SCREEN
+from tests.browser.lab import ON_SCREEN
 from tests.browser.test_foundation_journey import station, switch_track
 
 CHECK_SECONDS = 300  # fourteen modules are checked one after the other, another test beside them
@@ -37,8 +37,7 @@ def test_a_transformer_is_trained_and_asked(
     page.screenshot(path=shots / "01-running.png")
     station(here, "transformer", "complete").wait_for(timeout=RUN_SECONDS * 1000)
     here.idle(RUN_SECONDS)
-    # each in a light and a dark form, of which one is shown
-    pictures = page.locator(f"{ON_SCREEN} .jp-OutputArea-output img:visible")
+    pictures = here.pictures()
     told = [str(image.get_attribute("alt")) for image in pictures.all()]
     assert len(told) == 2
     assert all("Attention maps" in words and "looks where it should" in words for words in told)
@@ -47,15 +46,9 @@ def test_a_transformer_is_trained_and_asked(
         page.screenshot(path=shots / f"02-part-{number}.png")
 
     here.run_cell("%milestone play transformer")
-    box = page.locator(f"{ON_SCREEN} .tinytorch-prompt-box").last
-    box.wait_for()
-    box.scroll_into_view_if_needed()
-    box.get_by_role("button", name="Write").click()
-    box.locator(".tinytorch-tools .tinytorch-muted", has_text="Done").wait_for()
+    here.ask()
     page.screenshot(path=shots / "03-asked.png")
-    here.run("apputils:change-theme", theme="JupyterLab Dark")
-    page.locator("body[data-jp-theme-light='false']").wait_for(state="attached")
-    page.locator("#jupyterlab-splash").wait_for(state="detached")
+    here.theme("Dark")
     pictures.first.scroll_into_view_if_needed()
     page.screenshot(path=shots / "04-dark.png")
 
@@ -97,9 +90,5 @@ def test_a_gpt_is_trained_and_writes(
     picture.screenshot(path=shots / "02-figure.png")
 
     here.run_cell(f"%milestone play {milestone}")
-    box = page.locator(f"{ON_SCREEN} .tinytorch-prompt-box").last
-    box.wait_for()
-    box.scroll_into_view_if_needed()
-    box.get_by_role("button", name="Write").click()
-    box.locator(".tinytorch-tools .tinytorch-muted", has_text="Done").wait_for()
+    here.ask()
     page.screenshot(path=shots / "03-written.png")

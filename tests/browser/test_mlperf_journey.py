@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tests.browser.conftest import ON_SCREEN
+from tests.browser.lab import ON_SCREEN
 from tests.browser.test_foundation_journey import station
 
 CHECK_SECONDS = 400  # twenty modules are checked one after the other, another test beside them
@@ -33,8 +33,7 @@ def test_the_same_answers_for_less(
     failed = page.locator(f"{ON_SCREEN} .tinytorch-chip.tinytorch-failed")
     assert failed.all_text_contents() == []
     station(here, "mlperf", "complete").wait_for()
-    # each in a light and a dark form, of which one is shown
-    pictures = page.locator(f"{ON_SCREEN} .jp-OutputArea-output img:visible")
+    pictures = here.pictures()
     told = [str(image.get_attribute("alt")) for image in pictures.all()]
     assert len(told) == 4
     shown = ("of what is possible", "as fast as the first", "without the cache", "module 17")
@@ -44,15 +43,9 @@ def test_the_same_answers_for_less(
         page.screenshot(path=shots / f"02-part-{number}.png")
 
     here.run_cell("%milestone play mlperf")
-    box = page.locator(f"{ON_SCREEN} .tinytorch-prompt-box").last
-    box.wait_for()
-    box.scroll_into_view_if_needed()
-    box.get_by_role("button", name="Write").click()
-    box.locator(".tinytorch-tools .tinytorch-muted", has_text="Done").wait_for()
+    here.ask()
     page.screenshot(path=shots / "03-written.png")
-    here.run("apputils:change-theme", theme="JupyterLab Dark")
-    page.locator("body[data-jp-theme-light='false']").wait_for(state="attached")
-    page.locator("#jupyterlab-splash").wait_for(state="detached")
+    here.theme("Dark")
     for number, picture in enumerate(pictures.all(), start=1):
         picture.scroll_into_view_if_needed()
         page.screenshot(path=shots / f"04-dark-{number}.png")

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.browser.conftest import ON_SCREEN, REPOSITORY
+from tests.browser.lab import ON_SCREEN, REPOSITORY
 from tests.prompting import FUNCTION, learner, slow_writer
 from tinytorch_milestones.catalog import load
 from tinytorch_milestones.training.implementation import Implementation
@@ -160,11 +160,9 @@ def test_a_network_goes_on_with_a_prompt(
     box.write.click()
     verdict.locator("b").wait_for(timeout=SLOW)
     box.tokens.nth(3).hover()
-    here.run("apputils:change-theme", theme="JupyterLab Dark")
-    page.locator("body[data-jp-theme-light='false']").wait_for(state="attached")
+    here.theme("Dark")
     box.root.screenshot(path=shots / "04-dark.png")
-    here.run("apputils:change-theme", theme="JupyterLab Light")
-    page.locator("body[data-jp-theme-light='true']").wait_for(state="attached")
+    here.theme("Light")
     page.set_viewport_size({"width": 760, "height": 900})
     box.root.scroll_into_view_if_needed()
     assert box.root.evaluate("e => e.scrollWidth <= e.clientWidth")

@@ -1,6 +1,6 @@
 """A robot student: from an empty folder through every module to every milestone, with `tito` alone.
 
-    python -m tests.journey.robot            the whole course as it is; twelve minutes or so
+    python -m tests.journey.robot            the whole course as it is; some six minutes
     python -m tests.journey.robot --quick    long milestones only begun, without credit for them
 
 In each notebook it puts the solutions where a student writes them, completes the module, and runs
