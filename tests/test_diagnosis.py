@@ -125,9 +125,9 @@ def test_correct_code_in_another_style_is_accused_of_nothing(alternative: Path, 
     number = module_of(alternative).number
     file = file_of(root, number)
     file.write_text(applied(alternative, file.read_text(encoding="utf-8")), encoding="utf-8")
-    # 14 and later need helpers of notebooks before them, which others need not have; what is
-    # claimed of those before does not lean on 14 and later
-    about = [n for n in MODULES if (n >= number if number >= "14" else n < "14")]
+    # what is claimed of modules before it does not lean on it; 14 and later need helpers of
+    # notebooks before them, which others need not have
+    about = [n for n in MODULES if n >= number and (n < "14") == (number < "14")]
     assert found_in(root, about) == []
 
 
