@@ -105,14 +105,23 @@ def numbers_in(text: str) -> list[float]:
     return [float(word) for word in text.split()]
 
 
-def check_snippet(root: Path, number: str, name: str) -> None:
-    """A mutant's snippet prints something else with the right code: what its comment says."""
+def printed(root: Path, number: str, name: str) -> tuple[Found, str]:
+    """What is found of a mutant, and what its snippet prints with the right code.
+
+    With the wrong code it must print something else.
+    """
     right = root / "right"
     shutil.copytree(root / "tinytorch", right / "tinytorch")
     break_(root, number, name)
     first = found_in(root, [number])[0]
     wrong, good = run_snippet(root, first.snippet), run_snippet(right, first.snippet)
     assert wrong != good
+    return first, good
+
+
+def check_snippet(root: Path, number: str, name: str) -> None:
+    """A mutant's snippet prints with the right code what its comment says."""
+    first, good = printed(root, number, name)
     told = first.snippet.rpartition("  # ")[2].removesuffix(" is right")
     # of what stands at a place, the comment says the place too
     if " at [" not in first.message:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,7 +18,7 @@ from tests.diagnosing import (
     found_in,
     framework_in,
     imports_forgotten,
-    run_snippet,
+    printed,
 )
 from tests.test_alternatives import module_of
 from tinytorch_milestones.diagnosis.book import claims
@@ -107,12 +106,7 @@ def test_a_mistake_is_found_where_it_is_on_the_smallest_input(
     ],
 )
 def test_the_snippet_shows_what_the_sentence_says(root: Path, number: str, name: str) -> None:
-    right = root / "right"
-    shutil.copytree(root / "tinytorch", right / "tinytorch")
-    break_(root, number, name)
-    first = found_in(root, [number])[0]
-    wrong, good = run_snippet(root, first.snippet), run_snippet(right, first.snippet)
-    assert wrong != good
+    first, good = printed(root, number, name)
     comment = first.snippet.splitlines()[-1].partition("  # ")[2]
     assert comment.endswith(" is right")
     if "shape" not in first.message:
